@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+const project = (name: string, timeoutMs: number) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', 10_000),
+      project('property', 60_000),
+      project('contract', 60_000),
+      project('integration', 600_000),
+    ],
+  },
+})
