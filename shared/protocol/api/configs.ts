@@ -1,0 +1,40 @@
+import * as z from 'zod'
+import type { ErrorRow } from '../kafka-error.ts'
+
+/** Kafka's `ConfigResource.Type`, of which a broker's is the whole cluster's here. */
+export const TOPIC_RESOURCE = 2
+export const CLUSTER_RESOURCE = 4
+
+/** Body of `POST /v1/describe-configs` (Kafka's DescribeConfigs, API key 32). */
+export const describeConfigsRequest = z.strictObject({
+  resources: z.array(
+    z.strictObject({
+      resourceType: z.int(),
+      resourceName: z.string(),
+      configurationKeys: z.array(z.string()).nullable().default(null),
+    }),
+  ),
+})
+
+export type DescribeConfigsRequest = z.infer<typeof describeConfigsRequest>
+
+/** Kafka's `DescribeConfigsResponse.ConfigSource`: 1 topic, 4 static cluster, 5 default. */
+export type ConfigSource = 1 | 4 | 5
+
+export interface ConfigEntry {
+  readonly name: string
+  readonly value: string
+  readonly configSource: ConfigSource
+  readonly readOnly: boolean
+  readonly isSensitive: boolean
+}
+
+export type DescribedConfigs = {
+  readonly resourceType: number
+  readonly resourceName: string
+  readonly configs: readonly ConfigEntry[]
+} & ({ readonly errorCode: 0 } | ErrorRow)
+
+export interface DescribeConfigsResponse {
+  readonly results: readonly DescribedConfigs[]
+}

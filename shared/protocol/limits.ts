@@ -1,0 +1,65 @@
+/**
+ * Every bound of a loop, list, wait and size, with its reason. What a simulation may want tiny is passed on
+ * through `Deps.limits`; the rest is the protocol's and fixed.
+ */
+export const LIMITS = {
+  /** Entries of a tail that go to one index page: 8 of them, 8 producers and 3 replicas stay within one write unit. */
+  pageEntries: 8,
+  /** Batches that may wait in a head for the high watermark; a head of 64 is still a few KiB. */
+  maxTailEntries: 64,
+  /** Producers kept in a head; 8 cost one write unit, 32 four. */
+  maxHeadProducers: 32,
+  /** A refused write costs a write unit, so an append gives up early rather than spin. */
+  maxAppendTries: 3,
+  /** Polls of a head by an idempotent batch that came too early; five in flight settle well within it. */
+  earlyArrivalMs: 500,
+  earlyArrivalPollMs: 20,
+  /** Time-out of one PUT, and how often it is tried: the second time on a new connection. */
+  putTimeoutMs: 1500,
+  putTries: 2,
+  /** Time-out of one GET; then another replica is asked. */
+  getTimeoutMs: 500,
+  /** Pages walked down past for one offset: pages a truncation left behind. */
+  maxPageWalk: 16,
+  /** Pages read for one older duplicate of an idempotent producer. */
+  maxDuplicatePages: 16,
+  /** Re-reads of a head whose entry or object was not found, before the corruption alarm. */
+  maxReadRestarts: 3,
+  /** GETs under way for one fetch. */
+  parallelGets: 8,
+  /** Poll of the high watermark by a waiting fetch: doubles from the first to the second. */
+  minWaitPollMs: 50,
+  maxWaitPollMs: 250,
+  /** A topic's document is read again after this, so that another environment's change of configs is seen. */
+  topicCacheMs: 10_000,
+  /** Entries of each cache of an environment. */
+  maxCachedTopics: 10_000,
+  maxCachedHeads: 10_000,
+  /** Documents written or read at once when a topic is created, described or deleted. */
+  parallelDocuments: 16,
+} as const
+
+/** Sizes and time-outs that services take from `Deps`. */
+export type Limits = { readonly [name in keyof typeof LIMITS]: number }
+
+/** Bytes of a request as they come over the wire: a Lambda takes 6 MB, of which base64 leaves 4.5. */
+export const MAX_WIRE_BODY_BYTES = 4_500_000
+/** Bytes of a request once `Content-Encoding` is undone. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024
+/** Bytes of all record batches of one produce request. */
+export const MAX_PRODUCE_BYTES = 4 * 1024 * 1024
+/** The largest `max.message.bytes` a topic may have: a batch travels in one request. */
+export const MAX_BATCH_BYTES = 4 * 1024 * 1024
+/** Bytes of a frame's JSON header. */
+export const MAX_FRAME_HEADER_BYTES = 1024 * 1024
+/** Bytes a compressed batch may expand to when it is read. */
+export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
+/** The most bytes a fetch answers with, but for a first batch that is larger. */
+export const MAX_FETCH_BYTES = 4 * 1024 * 1024
+/** The longest a produce waits for its acknowledgements. */
+export const MAX_PRODUCE_TIMEOUT_MS = 20_000
+/** Partitions of one topic: each is a head of its own. */
+export const MAX_PARTITIONS = 1000
+/** Rows of one page of a listing: default and most. */
+export const DEFAULT_PAGE_ROWS = 1000
+export const MAX_PAGE_ROWS = 10_000
