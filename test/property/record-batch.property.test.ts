@@ -1,0 +1,293 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { createRecordsBatch, Reader, readRecordsBatch } from '@platformatic/kafka'
+import fc from 'fast-check'
+import { compress as snappyRaw } from 'snappyjs'
+import { describe, expect, test } from 'vitest'
+import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
+import { placeBatch } from '../../shared/protocol/batch-header.ts'
+import type { CompressionType } from '../../shared/protocol/compression.ts'
+import { crc32c } from '../../shared/protocol/crc32c.ts'
+import { decodeBatch, splitBatches } from '../../shared/protocol/decode-batch.ts'
+import { encodeBatch, type RecordToWrite, recordSizeUpperBound } from '../../shared/protocol/encode-batch.ts'
+import { decodeFrame, encodeFrame } from '../../shared/protocol/frame.ts'
+import { KafkaError } from '../../shared/protocol/kafka-error.ts'
+import { openBatch } from '../../shared/protocol/open-batch.ts'
+
+const COMPRESSION_TYPES: readonly CompressionType[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+const MIB = 1024 * 1024
+const OPTIONS = { maxDecompressedBytes: MIB }
+
+const bytesOrNull = fc.option(fc.uint8Array({ maxLength: 40 }))
+const anyRecord: fc.Arbitrary<RecordToWrite> = fc.record({
+  key: bytesOrNull,
+  value: fc.oneof(bytesOrNull, fc.nat(20_000).map(text)),
+  headers: fc.array(fc.record({ key: fc.string({ unit: 'grapheme', maxLength: 5 }), value: bytesOrNull }), {
+    maxLength: 3,
+  }),
+  timestamp: fc.oneof(fc.maxSafeNat(), fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 })),
+})
+const someRecords = fc.array(anyRecord, { minLength: 1, maxLength: 20 })
+const anyProducer = fc.option(
+  fc.record({
+    producerId: fc.maxSafeNat(),
+    producerEpoch: fc.nat(32_767),
+    baseSequence: fc.nat(2_147_483_647),
+  }),
+  { nil: undefined },
+)
+
+const batchOf = (records: readonly RecordToWrite[], compression: CompressionType) =>
+  encodeBatch({ records, compression, codecs: nodeCodecs })
+
+describe.each(COMPRESSION_TYPES)('a batch with compression.type=%s', (compression) => {
+  test('is opened and decoded to what was encoded, within the size foretold', () => {
+    const place = fc.record({ baseOffset: fc.nat(2 ** 40), leaderEpoch: fc.nat(99) })
+    fc.assert(
+      fc.property(someRecords, anyProducer, place, (records, producer, { baseOffset, leaderEpoch }) => {
+        const bytes = encodeBatch({ records, compression, codecs: nodeCodecs, ...(producer && { producer }) })
+        expect(openBatch(bytes, { maxBytes: MIB })).toMatchObject({
+          ...(producer ?? { producerId: -1, producerEpoch: -1, baseSequence: -1 }),
+          compression,
+          recordCount: records.length,
+          maxTimestamp: Math.max(...records.map((record) => record.timestamp)),
+        })
+        if (compression === 'none') {
+          expect(bytes.length).toBeLessThanOrEqual(
+            records.reduce((sum, record) => sum + recordSizeUpperBound(record), 61),
+          )
+        }
+        placeBatch(bytes, { baseOffset, leaderEpoch })
+        expect(decodeBatch(bytes, nodeCodecs, OPTIONS)).toEqual(
+          records.map((record, index) => ({ ...record, offset: baseOffset + index, leaderEpoch })),
+        )
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('is read by a second implementation', () => {
+    fc.assert(
+      fc.property(someRecords, (records) => {
+        const batch = readRecordsBatch(Reader.from(Buffer.from(batchOf(records, compression))))
+        expect(
+          batch.records.map((record) => ({ ...record, length: 0, headers: plainHeaders(record.headers) })),
+        ).toEqual(
+          records.map(({ key, value, headers, timestamp }, offsetDelta) => ({
+            length: 0,
+            attributes: 0,
+            timestampDelta: BigInt(timestamp) - batch.firstTimestamp,
+            offsetDelta,
+            key: key && Buffer.from(key),
+            value: value && Buffer.from(value),
+            headers: headers.map((header) => [header.key, header.value && Buffer.from(header.value)]),
+          })),
+        )
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  test('of a second implementation is read', () => {
+    fc.assert(
+      fc.property(someRecords, (records) => {
+        const ours = records.map((record) => ({
+          ...record,
+          key: record.key ?? new Uint8Array(0),
+          value: record.value ?? new Uint8Array(0),
+          headers: [], // it writes them from a Map, which has every key once
+          timestamp: record.timestamp % 2 ** 31, // it writes larger deltas wrong: its zigzag shifts by 31, not 63
+        }))
+        const theirs = createRecordsBatch(
+          ours.map(({ key, value, timestamp }) => ({
+            topic: 'orders',
+            key: Buffer.from(key),
+            value: Buffer.from(value),
+            timestamp: BigInt(timestamp),
+          })),
+          { compression },
+        ).buffer
+        expect(openBatch(theirs, { maxBytes: MIB }).compression).toBe(compression)
+        expect(decodeBatch(new Uint8Array(theirs), nodeCodecs, OPTIONS)).toEqual(
+          ours.map((record, offset) => ({ ...record, offset, leaderEpoch: 0 })),
+        )
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  test('is refused with any one bit flipped, but for the leader epoch, which is the broker’s', () => {
+    const bytes = batchOf([{ key: text(3), value: text(90), headers: [], timestamp: 1000 }], compression)
+    for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
+      if (bit >= 8 * 12 && bit < 8 * 16) continue
+      const damaged = Uint8Array.from(bytes)
+      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      expect(() => openBatch(damaged, { maxBytes: MIB }), `bit ${bit}`).toThrow(KafkaError)
+      if (bit >= 8 * 8)
+        expect(() => decodeBatch(damaged, nodeCodecs, OPTIONS), `bit ${bit}`).toThrow(KafkaError)
+    }
+  })
+
+  test('is refused when cut off anywhere', () => {
+    const bytes = batchOf([{ key: text(3), value: text(90), headers: [], timestamp: 1000 }], compression)
+    for (let length = 0; length < bytes.length; length += 1) {
+      const cut = bytes.subarray(0, length)
+      expect(() => openBatch(cut, { maxBytes: MIB })).toThrow(KafkaError)
+      expect(() => decodeBatch(cut, nodeCodecs, OPTIONS)).toThrow(KafkaError)
+      if (length > 0) expect(() => splitBatches(cut)).toThrow(KafkaError)
+    }
+  })
+
+  test('with damaged records under a right crc gives records or a KafkaError', () => {
+    const valid = batchOf([plainRecord(20), plainRecord(300), plainRecord(5)], compression)
+    fc.assert(
+      fc.property(anyDamage, (damage) => {
+        const bytes = damaged(valid, damage)
+        onlyKafkaErrors(() => openBatch(bytes, { maxBytes: MIB }))
+        onlyKafkaErrors(() => decodeBatch(bytes, nodeCodecs, OPTIONS))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('that is opened and uncompressed is also decoded', () => {
+    const valid = batchOf([plainRecord(20), plainRecord(3)], 'none')
+    fc.assert(
+      fc.property(anyDamage, (damage) => {
+        const bytes = damaged(valid, damage)
+        if (opens(bytes)) expect(decodeBatch(bytes, nodeCodecs, OPTIONS)).toHaveLength(2)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('has records that compress and decompress, whatever the bytes', () => {
+    const anyBytes = fc.oneof(
+      fc.uint8Array({ maxLength: 2000 }),
+      fc
+        .array(fc.uint8Array({ maxLength: 4 }), { maxLength: 400 })
+        .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part]))),
+      fc
+        .tuple(fc.nat(200_000), fc.integer({ min: 1, max: 5000 }))
+        .map(([length, period]) => new Uint8Array(length).map((_, index) => (index % period) ** 2)),
+    )
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        const compressed = nodeCodecs.compress(compression, bytes)
+        expect(Buffer.compare(nodeCodecs.decompress(compression, compressed, bytes.length), bytes)).toBe(0)
+        if (bytes.length > 0) {
+          expect(() => nodeCodecs.decompress(compression, compressed, bytes.length - 1)).toThrow(KafkaError)
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+test('arbitrary bytes give an answer or a KafkaError', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200, size: 'max' }), (bytes) => {
+      onlyKafkaErrors(() => openBatch(bytes, { maxBytes: MIB }))
+      onlyKafkaErrors(() => decodeBatch(bytes, nodeCodecs, OPTIONS))
+      onlyKafkaErrors(() => splitBatches(bytes))
+      onlyKafkaErrors(() => decodeFrame(bytes, 100))
+      for (const compression of COMPRESSION_TYPES) {
+        onlyKafkaErrors(() => nodeCodecs.decompress(compression, bytes, MIB))
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test.each<{ compression: CompressionType; start: number[] }>([
+  { compression: 'lz4', start: [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, 0x20, 0, 0, 0] },
+  { compression: 'snappy', start: [0x20] },
+])('arbitrary $compression blocks give an answer or a KafkaError', ({ compression, start }) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 36, maxLength: 60 }), (rest) => {
+      onlyKafkaErrors(() => nodeCodecs.decompress(compression, Uint8Array.of(...start, ...rest), MIB))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a frame comes back as it was written', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.array(fc.uint8Array(), { maxLength: 3 }), (header, batches) => {
+      const decoded = decodeFrame(Buffer.concat(encodeFrame(header, batches)), MIB)
+      expect(decoded.header).toEqual(JSON.parse(JSON.stringify(header)))
+      expect(Buffer.compare(decoded.body, Buffer.concat(batches))).toBe(0)
+    }),
+    { numRuns: 100 },
+  )
+})
+
+const zeros = new Uint8Array(50 * MIB)
+
+test.each<{ name: string; compression: CompressionType; bomb: () => Uint8Array }>([
+  { name: 'gzip', compression: 'gzip', bomb: () => gzipSync(zeros) },
+  { name: 'zstd', compression: 'zstd', bomb: () => zstdCompressSync(zeros) },
+  { name: 'lz4', compression: 'lz4', bomb: () => nodeCodecs.compress('lz4', zeros) },
+  { name: 'xerial snappy', compression: 'snappy', bomb: () => nodeCodecs.compress('snappy', zeros) },
+  { name: 'raw snappy', compression: 'snappy', bomb: () => snappyRaw(zeros) },
+  {
+    name: 'snappy that only claims 4 GiB',
+    compression: 'snappy',
+    bomb: () => Uint8Array.of(255, 255, 255, 255, 15, 0),
+  },
+  {
+    name: 'a snappy literal of 4 GiB',
+    compression: 'snappy',
+    bomb: () => Uint8Array.of(9, 0xfc, 0xfa, 255, 255, 255, 0, 0, 0),
+  },
+])('50 MiB of zeros in $name are refused before they take memory', ({ compression, bomb }) => {
+  const bytes = bomb()
+  const before = process.memoryUsage()
+  expect(() => nodeCodecs.decompress(compression, bytes, MIB)).toThrow(
+    expect.objectContaining({ errorName: 'CORRUPT_MESSAGE' }),
+  )
+  const after = process.memoryUsage()
+  expect(after.heapTotal + after.external - before.heapTotal - before.external).toBeLessThan(16 * MIB)
+})
+
+type Damage = { at: number; byte: number }[]
+const anyDamage: fc.Arbitrary<Damage> = fc.array(
+  fc.record({ at: fc.nat(400), byte: fc.oneof(fc.nat(255), fc.nat(12), fc.constant(0xff)) }),
+  { minLength: 1, maxLength: 6 },
+)
+
+/** `bytes` with some replaced behind the batch's length, epoch and magic, and the CRC made right again. */
+function damaged(bytes: Uint8Array, damage: Damage): Uint8Array {
+  const copy = Uint8Array.from(bytes)
+  for (const { at, byte } of damage) copy[21 + (at % (bytes.length - 21))] = byte
+  new DataView(copy.buffer).setUint32(17, crc32c(copy, 21))
+  return copy
+}
+
+function opens(bytes: Uint8Array): boolean {
+  try {
+    return openBatch(bytes, { maxBytes: MIB }).compression === 'none'
+  } catch {
+    return false
+  }
+}
+
+function onlyKafkaErrors(run: () => unknown): void {
+  try {
+    run()
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+  }
+}
+
+function plainHeaders(headers: [Buffer | null, Buffer | null][]): [string, Buffer | null][] {
+  return headers.map(([key, value]) => [key?.toString() ?? '', value])
+}
+
+function plainRecord(length: number): RecordToWrite {
+  return { key: text(2), value: text(length), headers: [{ key: 'h', value: null }], timestamp: 1000 }
+}
+
+/** Compresses, but not to nothing. */
+function text(length: number): Uint8Array {
+  return new Uint8Array(length).map((_, index) => 97 + ((index * index) % 23))
+}
