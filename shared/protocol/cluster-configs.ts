@@ -22,7 +22,7 @@ const clusterConfigs = z.strictObject({
 })
 
 /** What the operator set for the whole cluster, with Kafka's broker config names and defaults. */
-export type ClusterConfigs = Required<z.infer<typeof clusterConfigs>>
+export type ClusterConfigs = z.infer<typeof clusterConfigs> & { 'default.replication.factor': number }
 
 /**
  * The cluster's configs from texts by name.

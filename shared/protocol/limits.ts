@@ -35,6 +35,10 @@ export const LIMITS = {
   /** Entries of each cache of an environment. */
   maxCachedTopics: 10_000,
   maxCachedHeads: 10_000,
+  /** Loads of a document that others keep changing; each loser waits for nothing, so a few are enough. */
+  maxUpdateTries: 10,
+  /** Documents of one page of a listing that a service walks. */
+  listPage: 100,
   /** Documents written or read at once when a topic is created, described or deleted. */
   parallelDocuments: 16,
 } as const

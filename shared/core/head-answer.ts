@@ -1,0 +1,135 @@
+import type { ErrorName } from '../protocol/error-table.ts'
+import { type BatchSequence, packReference } from './batch-reference.ts'
+import {
+  appendMovesHighWatermark,
+  type Head,
+  isValid,
+  type LocatedBatch,
+  locate,
+  validBatches,
+} from './head.ts'
+import type { PlannedAppend } from './head-commands.ts'
+import { judgeSequence, producerKey, unpackProducerState } from './producer-state.ts'
+import { ulidText } from './ulid.ts'
+
+/** Why a head refused an append, and so what is to be done about it. Nothing was written, but where it says `applied`. */
+export type Refusal =
+  /** There is no such head: the topic was deleted. */
+  | { readonly because: 'gone' }
+  /** This very append was applied before; its answer was lost. */
+  | { readonly because: 'applied'; readonly batch: LocatedBatch }
+  /** It can never be applied. */
+  | { readonly because: 'error'; readonly errorName: ErrorName; readonly message: string }
+  /** The same sequence was appended before, by an earlier try of the client: where, the index knows. */
+  | { readonly because: 'duplicate' }
+  /** The head is not as it was when the append was planned: plan again from this one. */
+  | { readonly because: 'moved' }
+  /** Another batch of this producer must come first. */
+  | { readonly because: 'gap'; readonly message: string }
+  /** Its WAL object may have been collected: it needs a new one. */
+  | { readonly because: 'collected' }
+  /** The tail is full: it must be paged first. */
+  | { readonly because: 'full' }
+  /** The head has no room for another producer: one must be spilled first. */
+  | { readonly because: 'crowded' }
+
+/**
+ * Explains a refused append from the head that refused it. The order matters: what was applied is never called an
+ * error, and a fenced producer never a duplicate.
+ */
+export function explainRefusedAppend(head: Head | undefined, planned: PlannedAppend): Refusal {
+  if (head === undefined) return { because: 'gone' }
+  const own = ownBatch(head, planned)
+  if (own !== undefined) return { because: 'applied', batch: own }
+  const { sequence } = planned.reference
+  const judged = sequence === undefined ? undefined : explainSequence(head, sequence)
+  if (judged?.because === 'error' || judged?.because === 'duplicate') return judged
+  if (head.leader === undefined) {
+    return { because: 'error', errorName: 'LEADER_NOT_AVAILABLE', message: 'partition has no leader' }
+  }
+  if (head.leaderEpoch !== planned.head.leaderEpoch) return { because: 'moved' }
+  if (head.partitionEpoch !== planned.head.partitionEpoch || holesDiffer(head, planned.head))
+    return { because: 'moved' }
+  if (judged?.because === 'gap') return judged
+  if (head.walFloor >= ulidText(planned.reference.objectId)) return { because: 'collected' }
+  if (Object.keys(head.tail).length >= planned.maxTailEntries) return { because: 'full' }
+  if (sequence !== undefined && crowds(head, sequence, planned.maxHeadProducers))
+    return { because: 'crowded' }
+  // What is left moved and moved back, or is what the plan knew of the producer.
+  return { because: 'moved' }
+}
+
+/** Judges a batch's sequence by what `head` knows of its producer; undefined when it may be the next one. */
+export function explainSequence(head: Head, sequence: BatchSequence): Refusal | undefined {
+  const packed = head.producers[producerKey(sequence.producerId)]
+  return packed === undefined ? undefined : explainState(unpackProducerState(packed), sequence)
+}
+
+/** Judges a batch's sequence by its producer's state; undefined when it is the next one. */
+export function explainState(
+  state: Parameters<typeof judgeSequence>[0],
+  sequence: BatchSequence,
+): Refusal | undefined {
+  const facts = `producerId=${sequence.producerId} expected=${state?.nextSequence ?? 0} received=${sequence.baseSequence}`
+  switch (judgeSequence(state, sequence)) {
+    case 'next':
+      return undefined
+    case 'fenced':
+      return {
+        because: 'error',
+        errorName: 'INVALID_PRODUCER_EPOCH',
+        message: `producer epoch is fenced producerId=${sequence.producerId} epoch=${sequence.producerEpoch} current=${state?.producerEpoch}`,
+      }
+    case 'duplicate':
+      return { because: 'duplicate' }
+    case 'gap':
+      return { because: 'gap', message: `sequence out of order ${facts}` }
+  }
+}
+
+/** The batch with the same producer, epoch, first sequence and record count among `entries`, if the lineage vouches for it. */
+export function findSequence(
+  entries: Readonly<Record<string, number>>,
+  lineage: Head['lineage'],
+  batch: { sequence: BatchSequence; recordCount: number },
+): LocatedBatch | undefined {
+  return validBatches(entries, lineage).find(({ reference }) => {
+    const { sequence, recordCount } = reference
+    return (
+      sequence?.producerId === batch.sequence.producerId &&
+      sequence.producerEpoch === batch.sequence.producerEpoch &&
+      sequence.baseSequence === batch.sequence.baseSequence &&
+      recordCount === batch.recordCount
+    )
+  })
+}
+
+/** The producer to make room with: in nobody's tail entry, below the high watermark, its last batch the oldest. */
+export function producerToSpill(head: Head): string | undefined {
+  const inTail = new Set(Object.values(head.tail))
+  const candidates = Object.entries(head.producerOffsets).filter(
+    ([producer, lastBaseOffset]) =>
+      lastBaseOffset < head.highWatermark &&
+      !inTail.has(lastBaseOffset) &&
+      head.openTransactions[producer] === undefined,
+  )
+  return candidates.sort(([, a], [, b]) => a - b)[0]?.[0]
+}
+
+function ownBatch(head: Head, { reference }: PlannedAppend): LocatedBatch | undefined {
+  const baseOffset = head.tail[packReference(reference)]
+  if (baseOffset === undefined) return undefined
+  const batch = locate(reference, baseOffset)
+  return isValid(batch, head.lineage) ? batch : undefined
+}
+
+function holesDiffer(head: Head, planned: Head): boolean {
+  return appendMovesHighWatermark(head) !== appendMovesHighWatermark(planned)
+}
+
+function crowds(head: Head, sequence: BatchSequence, maxHeadProducers: number): boolean {
+  return (
+    head.producers[producerKey(sequence.producerId)] === undefined &&
+    Object.keys(head.producers).length >= maxHeadProducers
+  )
+}
