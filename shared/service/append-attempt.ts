@@ -1,0 +1,155 @@
+import { type BatchReference, type BatchSequence, packReference } from '../core/batch-reference.ts'
+import { type Head, type LocatedBatch, locate, writeTargets } from '../core/head.ts'
+import { explainRefusedAppend, explainSequence, explainState, type Refusal } from '../core/head-answer.ts'
+import { append, type PlannedAppend } from '../core/head-commands.ts'
+import { producerKey } from '../core/producer-state.ts'
+import type { BatchHeader } from '../protocol/batch-header.ts'
+import { assert, KafkaError } from '../protocol/kafka-error.ts'
+import type { Deps } from './deps.ts'
+import { findReference } from './find-batch.ts'
+import { partitionName, requireHead, updateHead } from './heads.ts'
+import { type ProduceTerms, unready } from './prepare-batch.ts'
+import { readSpilledProducer } from './spill-producer.ts'
+import { type CopiedBatch, reachAll } from './wal-copies.ts'
+
+/** An append under way: what it is, and what was learnt so far. */
+export interface Appending {
+  readonly deps: Deps
+  readonly terms: ProduceTerms
+  copied: CopiedBatch
+  /** The head to plan the next try by: remembered, read, or the one that refused the last try. */
+  head: Head
+  /** Whether the outcome of an earlier try is unknown. */
+  inDoubt: boolean
+}
+
+/** What one try came to. */
+export type Attempt =
+  | { readonly because: 'appended'; readonly head: Head; readonly batch: LocatedBatch }
+  | Refusal
+
+/** How long a batch may stay unsealed: storage nodes cost more than the regional bucket. */
+const SEAL_AFTER_MS = 3_600_000
+
+/**
+ * Copies the batch to those replicas of `appending.head` that do not have it yet.
+ *
+ * @throws KafkaError LEADER_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR when that head cannot take it
+ */
+export async function copyToReplicas({ deps, terms, copied, head }: Appending): Promise<void> {
+  const { partition } = copied.batch
+  const error = unready(head, partition, terms)
+  if (error !== undefined) throw error
+  if (await reachAll(deps, copied.copies, writeTargets(head))) return
+  throw new KafkaError(
+    terms.acks === -1 ? 'NOT_ENOUGH_REPLICAS' : 'KAFKA_STORAGE_ERROR',
+    `a replica could not be written partition=${partitionName(partition)}`,
+  )
+}
+
+/**
+ * Judges the batch of a producer that `appending.head` does not have by the producer's own document, which is read
+ * after that head; undefined when the head is to judge.
+ */
+export async function judgeUnknownProducer({ deps, copied, head }: Appending): Promise<Refusal | undefined> {
+  const sequence = sequenceOf(copied.batch.header)
+  if (sequence === undefined) return undefined
+  const producer = producerKey(sequence.producerId)
+  if (head.producers[producer] !== undefined) return undefined
+  const spilled = await readSpilledProducer(deps, copied.batch.partition, producer)
+  return explainState(spilled?.state, sequence)
+}
+
+/** One conditional write of the head; a refusal leaves the head that refused in `appending.head`. */
+export async function tryAppend(appending: Appending): Promise<Attempt> {
+  const { deps, copied } = appending
+  const { partition } = copied.batch
+  const planned = plan(appending)
+  try {
+    const verdict = await updateHead(deps, partition, append(planned))
+    if (verdict.applied) return appended(verdict.head, planned.reference)
+    if (verdict.head !== undefined) appending.head = verdict.head
+    return explainRefusedAppend(verdict.head, planned)
+  } catch (error) {
+    if (!(error instanceof KafkaError) || error.errorName !== 'REQUEST_TIMED_OUT') throw error
+    appending.inDoubt = true
+    return afterUnknownOutcome(appending, planned, error)
+  }
+}
+
+/**
+ * Waits until the batch before this one is in the log: batches of one producer that are in flight together may land
+ * out of order. Polls by reads, since a refused write costs as much as one that is applied.
+ *
+ * @throws KafkaError OUT_OF_ORDER_SEQUENCE_NUMBER when it does not come
+ */
+export async function awaitPredecessor(appending: Appending, message: string): Promise<void> {
+  const { deps, terms, copied } = appending
+  const { partition, header } = copied.batch
+  const giveUpAtMs = deps.clock.nowMs() + Math.min(deps.limits.earlyArrivalMs, terms.timeoutMs)
+  const sequence = sequenceOf(header)
+  assert(sequence !== undefined, 'only a batch with a sequence has a predecessor')
+  for (;;) {
+    if (deps.clock.nowMs() >= giveUpAtMs) {
+      throw new KafkaError('OUT_OF_ORDER_SEQUENCE_NUMBER', `${message} partition=${partitionName(partition)}`)
+    }
+    await deps.clock.sleep(deps.limits.earlyArrivalPollMs)
+    appending.head = await requireHead(deps, partition)
+    const refusal = explainSequence(appending.head, sequence) ?? (await judgeUnknownProducer(appending))
+    if (refusal?.because !== 'gap') return
+  }
+}
+
+/**
+ * After a time-out the write may have been applied, or may be yet. The sequence of an idempotent producer fences both
+ * copies, so it is simply sent again; any other batch is only looked for.
+ *
+ * @throws KafkaError REQUEST_TIMED_OUT when a batch without a sequence is not found
+ */
+async function afterUnknownOutcome(
+  appending: Appending,
+  planned: PlannedAppend,
+  error: KafkaError,
+): Promise<Attempt> {
+  if (planned.reference.sequence !== undefined) return { because: 'moved' }
+  const { deps, copied } = appending
+  appending.head = await requireHead(deps, copied.batch.partition)
+  const batch = await findReference(deps, copied.batch.partition, appending.head, {
+    reference: planned.reference,
+    fromOffset: planned.head.logEndOffset,
+  })
+  if (batch === undefined) throw error
+  return { because: 'applied', batch }
+}
+
+function plan({ deps, copied, head }: Appending): PlannedAppend {
+  const { header, bytes } = copied.batch
+  return {
+    head,
+    reference: {
+      objectId: copied.copies.objectId,
+      position: copied.position,
+      length: bytes.length,
+      recordCount: header.recordCount,
+      leaderEpoch: head.leaderEpoch,
+      maxTimestamp: header.maxTimestamp,
+      sequence: sequenceOf(header),
+    },
+    dueAtMs: deps.clock.nowMs() + SEAL_AFTER_MS,
+    maxTailEntries: deps.limits.maxTailEntries,
+    maxHeadProducers: deps.limits.maxHeadProducers,
+  }
+}
+
+function appended(head: Head, reference: BatchReference): Attempt {
+  const baseOffset = head.tail[packReference(reference)]
+  assert(baseOffset !== undefined, 'an applied append stands in the tail')
+  return { because: 'appended', head, batch: locate(reference, baseOffset) }
+}
+
+/** The identity of an idempotent producer's batch; undefined for any other. */
+export function sequenceOf(header: BatchHeader): BatchSequence | undefined {
+  if (header.producerId < 0) return undefined
+  const { producerId, producerEpoch, baseSequence } = header
+  return { producerId, producerEpoch, baseSequence }
+}

@@ -1,0 +1,81 @@
+import { type BatchReference, packReference } from '../core/batch-reference.ts'
+import { type Head, isValid, type LocatedBatch, locate } from '../core/head.ts'
+import { findSequence } from '../core/head-answer.ts'
+import type { IndexPage } from '../core/index-page.ts'
+import { producerKey } from '../core/producer-state.ts'
+import type { BatchHeader } from '../protocol/batch-header.ts'
+import { decodePage } from '../store/items/page-item.ts'
+import { pagesFrom, pagesUpTo } from '../store/keys.ts'
+import type { Deps } from './deps.ts'
+import { type Partition, pkOf } from './heads.ts'
+import { readSpilledProducer } from './spill-producer.ts'
+
+/**
+ * The batch that this very append wrote, if it was applied: in the head, or in a page, when others appended so much
+ * meanwhile that it left the tail. It cannot be below `fromOffset`, the log end offset seen before the try.
+ */
+export async function findReference(
+  deps: Deps,
+  partition: Partition,
+  head: Head,
+  wanted: { reference: BatchReference; fromOffset: number },
+): Promise<LocatedBatch | undefined> {
+  const packed = packReference(wanted.reference)
+  const inEntries = (entries: Readonly<Record<string, number>>) => {
+    const baseOffset = entries[packed]
+    const batch = baseOffset === undefined ? undefined : locate(wanted.reference, baseOffset)
+    return batch !== undefined && isValid(batch, head.lineage) ? batch : undefined
+  }
+  const inTail = inEntries(head.tail)
+  if (inTail !== undefined) return inTail
+  const query = { limit: deps.limits.maxDuplicatePages } as const
+  const before = await pages(deps, partition, {
+    ...pagesUpTo(wanted.fromOffset),
+    limit: 1,
+    direction: 'descending',
+  })
+  const after = await pages(deps, partition, {
+    ...pagesFrom(wanted.fromOffset),
+    ...query,
+    direction: 'ascending',
+  })
+  return firstFound([...before, ...after], (page) => inEntries(page.entries))
+}
+
+/** The batch that an idempotent producer appended with these sequences before: in the tail, else in the pages up to its last batch. */
+export async function findDuplicate(
+  deps: Deps,
+  partition: Partition,
+  head: Head,
+  header: BatchHeader,
+): Promise<LocatedBatch | undefined> {
+  const { producerId, producerEpoch, baseSequence, recordCount } = header
+  const batch = { sequence: { producerId, producerEpoch, baseSequence }, recordCount }
+  const inTail = findSequence(head.tail, head.lineage, batch)
+  if (inTail !== undefined) return inTail
+  const producer = producerKey(producerId)
+  const lastBaseOffset =
+    head.producerOffsets[producer] ?? (await readSpilledProducer(deps, partition, producer))?.lastBaseOffset
+  if (lastBaseOffset === undefined) return undefined
+  const query = { limit: deps.limits.maxDuplicatePages, direction: 'descending' } as const
+  const older = await pages(deps, partition, { ...pagesUpTo(lastBaseOffset), ...query })
+  return firstFound(older, (page) => findSequence(page.entries, head.lineage, batch))
+}
+
+/** Index pages of a partition in a range of their keys. */
+export async function pages(
+  deps: Deps,
+  partition: Partition,
+  query: Parameters<Deps['documents']['list']>[1],
+): Promise<readonly IndexPage[]> {
+  const entries = await deps.documents.list(pkOf(partition), query)
+  return entries.map((entry) => decodePage(entry.item))
+}
+
+function firstFound<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

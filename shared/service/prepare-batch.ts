@@ -1,0 +1,144 @@
+import { type Head, writeTargets } from '../core/head.ts'
+import { type BatchHeader, stampLogAppendTime } from '../protocol/batch-header.ts'
+import type { CompressionType } from '../protocol/compression.ts'
+import { decodeBatch } from '../protocol/decode-batch.ts'
+import { encodeBatch } from '../protocol/encode-batch.ts'
+import { KafkaError } from '../protocol/kafka-error.ts'
+import { MAX_DECOMPRESSED_BYTES } from '../protocol/limits.ts'
+import { openBatch } from '../protocol/open-batch.ts'
+import { findOrCreateTopic } from './auto-create.ts'
+import type { Deps } from './deps.ts'
+import { knownHead, type Partition, partitionName, requireHead } from './heads.ts'
+import { effectiveConfig, requestedTopic, requirePartition, type Topic } from './topics.ts'
+
+/** One partition's batch as a produce request brings it. */
+export interface BatchToProduce {
+  readonly name: string
+  readonly topicId?: string | undefined
+  readonly partitionIndex: number
+  readonly batch: Uint8Array
+}
+
+/** What a produce request asks of all its batches. */
+export interface ProduceTerms {
+  readonly acks: -1 | 0 | 1
+  readonly timeoutMs: number
+  readonly transactionalId: string | null
+}
+
+/** A batch that was checked, with the partition it goes to and a head to plan by. */
+export interface PreparedBatch {
+  readonly partition: Partition
+  readonly head: Head
+  readonly header: BatchHeader
+  readonly bytes: Uint8Array
+  /** −1 unless the topic has message.timestamp.type=LogAppendTime. */
+  readonly logAppendTimeMs: number
+}
+
+/**
+ * Checks all of a batch that can be checked before anything is stored, and gives it the topic's form.
+ *
+ * @throws KafkaError of `openBatch`, `requestedTopic`, `findOrCreateTopic`
+ * @throws KafkaError LEADER_NOT_AVAILABLE when the partition has no leader
+ * @throws KafkaError NOT_ENOUGH_REPLICAS when acks=all and the ISR is below min.insync.replicas
+ * @throws KafkaError INVALID_TXN_STATE, TRANSACTIONAL_ID_AUTHORIZATION_FAILED when the batch is transactional
+ */
+export async function prepareBatch(
+  deps: Deps,
+  row: BatchToProduce,
+  terms: ProduceTerms,
+): Promise<PreparedBatch> {
+  const known = await topicIfKnown(deps, row)
+  const maxBytes = Number(effectiveConfig(known ?? { configs: {} }, deps.configs, 'max.message.bytes').value)
+  const header = openBatch(row.batch, { maxBytes })
+  refuseTransactional(header, terms)
+  const topic = known ?? (await findOrCreateTopic(deps, row.name))
+  const partition = requirePartition(topic, row.partitionIndex)
+  const head = await readyHead(deps, partition, terms)
+  return { partition, head, ...inTopicForm(deps, topic, { header, bytes: row.batch }) }
+}
+
+/** The topic, or undefined when this produce may create it: only by its partition 0, and only without an id. */
+async function topicIfKnown(deps: Deps, row: BatchToProduce): Promise<Topic | undefined> {
+  try {
+    return await requestedTopic(deps, row)
+  } catch (error) {
+    const unknown = error instanceof KafkaError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
+    const mayCreate = deps.configs['auto.create.topics.enable'] && row.partitionIndex === 0
+    if (unknown && mayCreate) return undefined
+    throw error
+  }
+}
+
+function refuseTransactional(header: BatchHeader, terms: ProduceTerms): void {
+  if (!header.isTransactional) return
+  if (terms.transactionalId === null) {
+    throw new KafkaError(
+      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+      'transactional batch without a transactionalId',
+    )
+  }
+  throw new KafkaError(
+    'INVALID_TXN_STATE',
+    `partition is not part of a transaction transactionalId=${terms.transactionalId}`,
+  )
+}
+
+/** A head with a leader and enough replicas in sync; a remembered one that has not is read again before it is believed. */
+async function readyHead(deps: Deps, partition: Partition, terms: ProduceTerms): Promise<Head> {
+  const known = await knownHead(deps, partition)
+  const head =
+    known !== undefined && unready(known, partition, terms) === undefined
+      ? known
+      : await requireHead(deps, partition)
+  const error = unready(head, partition, terms)
+  if (error !== undefined) throw error
+  return head
+}
+
+/** Why a batch with these terms cannot be appended at `head`, if it cannot. */
+export function unready(head: Head, partition: Partition, { acks }: ProduceTerms): KafkaError | undefined {
+  const name = partitionName(partition)
+  if (head.leader === undefined || writeTargets(head).length === 0) {
+    return new KafkaError('LEADER_NOT_AVAILABLE', `partition has no leader partition=${name}`)
+  }
+  if (acks === -1 && head.isr.length < head.minIsr) {
+    const facts = `partition=${name} isr=${head.isr.length} min.insync.replicas=${head.minIsr}`
+    return new KafkaError('NOT_ENOUGH_REPLICAS', `too few replicas in sync ${facts}`)
+  }
+  return undefined
+}
+
+/** The batch with the topic's compression.type and message.timestamp.type. */
+function inTopicForm(
+  deps: Deps,
+  topic: Topic,
+  batch: { header: BatchHeader; bytes: Uint8Array },
+): Pick<PreparedBatch, 'header' | 'bytes' | 'logAppendTimeMs'> {
+  const { header, bytes } = recompressed(deps, topic, batch)
+  const timestampType = effectiveConfig(topic, deps.configs, 'message.timestamp.type').value
+  if (timestampType === 'CreateTime') return { header, bytes, logAppendTimeMs: -1 }
+  const nowMs = deps.clock.nowMs()
+  return {
+    header: { ...header, maxTimestamp: nowMs },
+    bytes: stampLogAppendTime(bytes.slice(), nowMs),
+    logAppendTimeMs: nowMs,
+  }
+}
+
+function recompressed(deps: Deps, topic: Topic, batch: { header: BatchHeader; bytes: Uint8Array }) {
+  const wanted = effectiveConfig(topic, deps.configs, 'compression.type').value
+  const compression = wanted === 'uncompressed' ? 'none' : wanted
+  if (compression === 'producer' || compression === batch.header.compression) return batch
+  const records = decodeBatch(batch.bytes, deps.codecs, { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES })
+  const { producerId, producerEpoch, baseSequence } = batch.header
+  const bytes = encodeBatch({
+    records,
+    compression: compression as CompressionType,
+    codecs: deps.codecs,
+    ...(producerId >= 0 ? { producer: { producerId, producerEpoch, baseSequence } } : {}),
+  })
+  // As in Kafka, max.message.bytes is checked as the producer sent it; only what no request could hold is refused here.
+  return { bytes, header: openBatch(bytes, { maxBytes: MAX_DECOMPRESSED_BYTES }) }
+}

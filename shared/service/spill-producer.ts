@@ -1,0 +1,65 @@
+import type { Head } from '../core/head.ts'
+import { producerToSpill } from '../core/head-answer.ts'
+import { spillProducer } from '../core/head-commands.ts'
+import { unpackProducerState } from '../core/producer-state.ts'
+import { KafkaError } from '../protocol/kafka-error.ts'
+import {
+  decodeSpilledProducer,
+  encodeSpilledProducer,
+  type SpilledProducer,
+} from '../store/items/producer-item.ts'
+import { producerStateKey } from '../store/keys.ts'
+import { updateDocument } from '../store/update.ts'
+import type { Deps } from './deps.ts'
+import { type Partition, partitionName, pkOf, topicGone, updateHead } from './heads.ts'
+
+/** What is stored of a producer outside the head, read strongly; undefined when it was never moved out. */
+export async function readSpilledProducer(
+  deps: Deps,
+  partition: Partition,
+  producer: string,
+): Promise<SpilledProducer | undefined> {
+  const item = await deps.documents.get(producerStateKey(pkOf(partition), producer), 'strong')
+  return item === undefined ? undefined : decodeSpilledProducer(item)
+}
+
+/**
+ * Makes room for a producer in the head: the one whose last batch is oldest gets a document of its own, then leaves
+ * the head if nothing of it changed meanwhile.
+ *
+ * @throws KafkaError KAFKA_STORAGE_ERROR when none can leave yet
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when the topic was deleted meanwhile
+ */
+export async function spillOneProducer(deps: Deps, partition: Partition, head: Head): Promise<Head> {
+  const producer = producerToSpill(head)
+  if (producer === undefined) {
+    throw new KafkaError(
+      'KAFKA_STORAGE_ERROR',
+      `too many producers at once partition=${partitionName(partition)}`,
+    )
+  }
+  const spilled = {
+    state: unpackProducerState(head.producers[producer] ?? 0),
+    lastBaseOffset: head.producerOffsets[producer] ?? 0,
+    spilledAtMs: deps.clock.nowMs(),
+  }
+  await storeIfNewer(deps, partition, producer, spilled)
+  const verdict = await updateHead(deps, partition, spillProducer(head, producer))
+  if (verdict.head === undefined) throw topicGone(partition)
+  return verdict.head
+}
+
+/** A spiller that slept must not overwrite what is known since: the document is put only if (epoch, last offset) rises. */
+async function storeIfNewer(deps: Deps, partition: Partition, producer: string, spilled: SpilledProducer) {
+  await updateDocument(deps.documents, producerStateKey(pkOf(partition), producer), (item) => {
+    if (item === undefined) return { item: encodeSpilledProducer(spilled), expected: 'absent' }
+    const stored = decodeSpilledProducer(item)
+    if (!isNewer(spilled, stored)) return undefined
+    return { item: encodeSpilledProducer(spilled), expected: stored.version }
+  })
+}
+
+function isNewer(spilled: SpilledProducer, stored: SpilledProducer): boolean {
+  const epochs = spilled.state.producerEpoch - stored.state.producerEpoch
+  return epochs > 0 || (epochs === 0 && spilled.lastBaseOffset > stored.lastBaseOffset)
+}

@@ -1,0 +1,137 @@
+import type { ClusterConfigs } from '../protocol/cluster-configs.ts'
+import { KafkaError } from '../protocol/kafka-error.ts'
+import { checkTopicName } from '../protocol/names.ts'
+import { defaultTopicConfig, type TopicConfigName } from '../protocol/topic-configs.ts'
+import { decodeTopic, type Topic } from '../store/items/topic-item.ts'
+import { TOPICS, topicKey, topicsAfter } from '../store/keys.ts'
+import { rememberTopic } from './caches.ts'
+import type { Deps } from './deps.ts'
+import type { Partition } from './heads.ts'
+
+export type { Topic } from '../store/items/topic-item.ts'
+
+/** REST number of a partition, not a topic, that is not there. */
+const PARTITION_NOT_FOUND = 40402
+
+/**
+ * The topic of that name; what was read within the last seconds serves.
+ *
+ * @throws KafkaError INVALID_TOPIC_EXCEPTION when no topic can have the name
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when there is no such topic
+ */
+export async function findTopic(deps: Deps, name: string): Promise<Topic> {
+  const cached = deps.caches.topics.get(name)
+  const nowMs = deps.clock.nowMs()
+  if (cached !== undefined && nowMs - cached.readAtMs < deps.limits.topicCacheMs) return cached.topic
+  return readTopic(deps, name)
+}
+
+/** The topic of that name as it is now; throws as `findTopic` does. */
+export async function readTopic(deps: Deps, name: string): Promise<Topic> {
+  checkTopicName(name)
+  const nowMs = deps.clock.nowMs()
+  const item = await deps.documents.get(topicKey(name), 'strong')
+  if (item === undefined) {
+    deps.caches.topics.delete(name)
+    throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `unknown topic topic=${name}`)
+  }
+  const topic = decodeTopic(name, item)
+  rememberTopic(deps.caches, topic, nowMs)
+  return topic
+}
+
+/**
+ * The topic that a request names, of which it may say the id: a client of a deleted and re-created topic is told.
+ *
+ * @throws KafkaError UNKNOWN_TOPIC_ID when it sends an id and there is no topic of that name
+ * @throws KafkaError INCONSISTENT_TOPIC_ID when it sends another topic's id
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION as `findTopic`
+ */
+export async function requestedTopic(
+  deps: Deps,
+  request: { name: string; topicId?: string | undefined },
+): Promise<Topic> {
+  const { name, topicId } = request
+  if (topicId === undefined) return findTopic(deps, name)
+  const topic = await findTopic(deps, name).catch((error: unknown) => {
+    if (!(error instanceof KafkaError) || error.errorName !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+    throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topic=${name} topicId=${topicId}`, {
+      cause: error,
+    })
+  })
+  if (topic.topicId === topicId) return topic
+  // What is remembered may be the topic before the one that the caller knows.
+  const now = await readTopic(deps, name)
+  if (now.topicId === topicId) return now
+  throw new KafkaError(
+    'INCONSISTENT_TOPIC_ID',
+    `topic has another id topic=${name} topicId=${now.topicId} sent=${topicId}`,
+  )
+}
+
+/**
+ * A partition of a topic.
+ *
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when the topic has no such partition
+ */
+export function requirePartition(topic: Topic, partitionIndex: number): Partition {
+  if (partitionIndex >= topic.partitionCount) {
+    throw new KafkaError(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      `unknown partition topic=${topic.name} partition=${partitionIndex} partitionCount=${topic.partitionCount}`,
+      { restCode: PARTITION_NOT_FOUND },
+    )
+  }
+  return { topic, partitionIndex }
+}
+
+/** At most `limit` topics after the name `after` ('' for the first), by name. */
+export async function listTopics(
+  deps: Deps,
+  page: { after: string; limit: number },
+): Promise<readonly Topic[]> {
+  const entries = await deps.documents.list(TOPICS, {
+    ...topicsAfter(page.after),
+    limit: page.limit,
+    direction: 'ascending',
+  })
+  return entries.map((entry) => decodeTopic(entry.key.sk, entry.item))
+}
+
+/** Every topic, by name. */
+export async function allTopics(deps: Deps): Promise<readonly Topic[]> {
+  const topics: Topic[] = []
+  for (;;) {
+    const page = await listTopics(deps, { after: topics.at(-1)?.name ?? '', limit: deps.limits.listPage })
+    topics.push(...page)
+    if (page.length < deps.limits.listPage) return topics
+  }
+}
+
+/**
+ * The topic with that id.
+ *
+ * @throws KafkaError UNKNOWN_TOPIC_ID when there is none
+ */
+export async function topicById(deps: Deps, topicId: string): Promise<Topic> {
+  const topic = (await allTopics(deps)).find((other) => other.topicId === topicId)
+  if (topic === undefined) throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topicId=${topicId}`)
+  return topic
+}
+
+/** What a topic config comes to: the topic's own, else the cluster's, else Kafka's default. */
+export function effectiveConfig(
+  topic: Pick<Topic, 'configs'>,
+  configs: ClusterConfigs,
+  name: TopicConfigName,
+): { readonly value: string; readonly source: 'topic' | 'cluster' } {
+  const own = topic.configs[name]
+  if (own !== undefined) return { value: own, source: 'topic' }
+  return { value: clusterDefault(configs, name), source: 'cluster' }
+}
+
+function clusterDefault(configs: ClusterConfigs, name: TopicConfigName): string {
+  if (name === 'min.insync.replicas') return String(configs['min.insync.replicas'])
+  if (name === 'max.message.bytes') return String(configs['message.max.bytes'])
+  return defaultTopicConfig(name)
+}

@@ -1,0 +1,34 @@
+import * as z from 'zod'
+import type { Item } from '../../core/update-plan.ts'
+import { checkTopicConfigs } from '../../protocol/topic-configs.ts'
+
+const topicItem = z.object({
+  topicId: z.string(),
+  partitionCount: z.int(),
+  replicationFactor: z.int(),
+  startIndex: z.int(),
+  configs: z.record(z.string(), z.string()),
+})
+
+/** What a topic is, beside its partitions' heads. The document under its name is what makes it exist. */
+export type Topic = z.infer<typeof topicItem> & { readonly name: string }
+
+/** The item of a topic; its name is its key. */
+export function encodeTopic({ name: _, ...topic }: Topic): Item {
+  return topic
+}
+
+/** The topic of an item read back from under `name`. */
+export function decodeTopic(name: string, stored: Item): Topic {
+  const topic = topicItem.parse(stored)
+  const given = Object.entries(topic.configs).map(([config, value]) => ({ name: config, value }))
+  return { ...topic, name, configs: checkTopicConfigs(given) }
+}
+
+const deletionItem = z.object({ topicId: z.string(), partitionCount: z.int() })
+
+/** A deleted topic whose heads and pages are still to be removed. */
+export type Deletion = z.infer<typeof deletionItem>
+
+export const encodeDeletion = (deletion: Deletion): Item => deletion
+export const decodeDeletion = (stored: Item): Deletion => deletionItem.parse(stored)

@@ -1,0 +1,65 @@
+import type { PageStart } from '../core/index-page.ts'
+import type { Key, Range } from './document-store.ts'
+
+/** Digits of a padded offset: a safe integer has 16, Kafka's log files use 20. */
+const OFFSET_DIGITS = 20
+const EPOCH_DIGITS = 10
+const TIME_DIGITS = 15
+/** Sort before and after every key made here. */
+const FIRST = '!'
+const LAST = '~'
+
+const pad = (value: number, digits: number): string => String(value).padStart(digits, '0')
+
+export const CLUSTER_META: Key = { pk: 'CLUSTER', sk: 'META' }
+
+/** Topics by name. */
+export const TOPICS = 'TOPICS'
+/** Topics whose heads and pages are still to be removed, oldest first. */
+export const DELETIONS = 'DELETIONS'
+
+export const nodeKey = (nodeId: number): Key => ({ pk: 'CLUSTER', sk: `NODE#${pad(nodeId, EPOCH_DIGITS)}` })
+export const ALL_NODES: Range = { from: 'NODE#', to: `NODE#${LAST}` }
+
+export const topicKey = (name: string): Key => ({ pk: TOPICS, sk: name })
+/** The names after `name`, or all of them. */
+export const topicsAfter = (name: string): Range => ({
+  from: name === '' ? FIRST : `${name}${FIRST}`,
+  to: LAST,
+})
+
+export const deletionKey = (dueAtMs: number, topicId: string): Key => ({
+  pk: DELETIONS,
+  sk: `DELETE#${pad(dueAtMs, TIME_DIGITS)}#${topicId}`,
+})
+export const ALL_DELETIONS: Range = { from: 'DELETE#', to: `DELETE#${LAST}` }
+
+/** The partition key of everything one partition has. */
+export const partitionPk = (topicId: string, partitionIndex: number): string =>
+  `P#${topicId}#${partitionIndex}`
+export const headKey = (topicId: string, partitionIndex: number): Key => ({
+  pk: partitionPk(topicId, partitionIndex),
+  sk: 'HEAD',
+})
+/** Every document of one partition key. */
+export const EVERYTHING: Range = { from: FIRST, to: LAST }
+
+export const pageKey = (pk: string, start: PageStart): Key => ({
+  pk,
+  sk: `PAGE#${pad(start.baseOffset, OFFSET_DIGITS)}#${pad(start.leaderEpoch, EPOCH_DIGITS)}`,
+})
+/** Pages that begin at or below `offset`. */
+export const pagesUpTo = (offset: number): Range => ({
+  from: 'PAGE#',
+  to: `PAGE#${pad(offset, OFFSET_DIGITS)}#${LAST}`,
+})
+/** Pages that begin at or above `offset`. */
+export const pagesFrom = (offset: number): Range => ({
+  from: `PAGE#${pad(offset, OFFSET_DIGITS)}#`,
+  to: `PAGE#${LAST}`,
+})
+
+export const producerStateKey = (pk: string, producer: string): Key => ({ pk, sk: `PID#${producer}` })
+
+/** The object that names a storage node's bucket: another one is another incarnation. */
+export const INCARNATION_OBJECT = 'incarnation'
