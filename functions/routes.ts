@@ -1,0 +1,117 @@
+/** A Lambda function of a deployment: several APIs share one, so that it stays warm. */
+export type FunctionGroup =
+  | 'produce'
+  | 'fetch'
+  | 'group'
+  | 'txn'
+  | 'admin'
+  | 'rest'
+  | 'controller'
+  | 'background'
+
+/** What a caller must be allowed, in Kafka's words (`AclOperation` on the resource named); `none` needs no rule. */
+export type Access =
+  | 'none'
+  | 'topic:Read'
+  | 'topic:Write'
+  | 'topic:Describe'
+  | 'topic:Create'
+  | 'topic:Delete'
+  | 'topic:DescribeConfigs'
+  | 'cluster:Describe'
+
+/** One row of the table. A `{name}` in `path` stands for one segment. */
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** Names the handler in handlers.ts and, in kebab-case, its file. */
+  readonly api: string
+  readonly function: FunctionGroup
+  readonly access: Access
+}
+
+/** Every route there is: data only, since the deployment reads it too. HEAD comes with each GET. */
+export const ROUTES = [
+  { method: 'POST', path: '/v1/produce', api: 'produce', function: 'produce', access: 'topic:Write' },
+  { method: 'POST', path: '/v1/fetch', api: 'fetch', function: 'fetch', access: 'topic:Read' },
+  {
+    method: 'POST',
+    path: '/v1/list-offsets',
+    api: 'listOffsets',
+    function: 'fetch',
+    access: 'topic:Describe',
+  },
+  { method: 'POST', path: '/v1/metadata', api: 'metadata', function: 'admin', access: 'topic:Describe' },
+  {
+    method: 'POST',
+    path: '/v1/create-topics',
+    api: 'createTopics',
+    function: 'admin',
+    access: 'topic:Create',
+  },
+  {
+    method: 'POST',
+    path: '/v1/delete-topics',
+    api: 'deleteTopics',
+    function: 'admin',
+    access: 'topic:Delete',
+  },
+  {
+    method: 'POST',
+    path: '/v1/describe-configs',
+    api: 'describeConfigs',
+    function: 'admin',
+    access: 'topic:DescribeConfigs',
+  },
+  {
+    method: 'POST',
+    path: '/v1/describe-cluster',
+    api: 'describeCluster',
+    function: 'admin',
+    access: 'cluster:Describe',
+  },
+  { method: 'GET', path: '/', api: 'restRoot', function: 'rest', access: 'none' },
+  { method: 'GET', path: '/healthz', api: 'restHealth', function: 'rest', access: 'none' },
+  { method: 'GET', path: '/brokers', api: 'restBrokers', function: 'rest', access: 'cluster:Describe' },
+  { method: 'GET', path: '/topics', api: 'restTopics', function: 'rest', access: 'topic:Describe' },
+  { method: 'GET', path: '/topics/{topic}', api: 'restTopic', function: 'rest', access: 'topic:Describe' },
+  { method: 'POST', path: '/topics/{topic}', api: 'restProduce', function: 'rest', access: 'topic:Write' },
+  {
+    method: 'GET',
+    path: '/topics/{topic}/partitions',
+    api: 'restPartitions',
+    function: 'rest',
+    access: 'topic:Describe',
+  },
+  {
+    method: 'GET',
+    path: '/topics/{topic}/partitions/{partition}',
+    api: 'restPartition',
+    function: 'rest',
+    access: 'topic:Describe',
+  },
+  {
+    method: 'POST',
+    path: '/topics/{topic}/partitions/{partition}',
+    api: 'restProduce',
+    function: 'rest',
+    access: 'topic:Write',
+  },
+  {
+    method: 'GET',
+    path: '/topics/{topic}/partitions/{partition}/offsets',
+    api: 'restOffsets',
+    function: 'rest',
+    access: 'topic:Describe',
+  },
+  {
+    method: 'GET',
+    path: '/topics/{topic}/partitions/{partition}/records',
+    api: 'restRecords',
+    function: 'rest',
+    access: 'topic:Read',
+  },
+] as const satisfies readonly Route[]
+
+/** The name of a handler that some route needs. */
+export type ApiName = (typeof ROUTES)[number]['api']

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HttpRequest, HttpResponse } from '../functions/http-types.ts'
+import { MAX_WIRE_BODY_BYTES } from '../shared/protocol/limits.ts'
+
+/** A request's body as far as it was read: `complete` is false when it is too large to go on. */
+interface ReadBody {
+  readonly body: Uint8Array
+  readonly complete: boolean
+}
+
+/** How long, and how much of it, the rest of a refused body is thrown away, so that the client gets to read the answer. */
+const LINGER_MS = 1000
+const LINGER_BYTES = 16 * 1024 * 1024
+
+/** Whether the body that a request announces is more than can be taken: there is no need to read any of it. */
+export function announcesTooMuch(message: IncomingMessage): boolean {
+  return Number(message.headers['content-length'] ?? 0) > MAX_WIRE_BODY_BYTES
+}
+
+/** The body, or as much of it as shows that it is too large; undefined when the client leaves before its end. */
+export function readBody(message: IncomingMessage): Promise<ReadBody | undefined> {
+  if (announcesTooMuch(message)) return Promise.resolve({ body: new Uint8Array(0), complete: false })
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const finish = (complete: boolean) => {
+      message.off('data', onData).off('end', onEnd).off('close', onClose)
+      const [first] = chunks
+      resolve({
+        body: chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes),
+        complete,
+      })
+    }
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes <= MAX_WIRE_BODY_BYTES) return
+      message.pause()
+      finish(false)
+    }
+    const onEnd = () => finish(true)
+    const onClose = () => resolve(undefined)
+    message.on('data', onData).on('end', onEnd).on('close', onClose)
+  })
+}
+
+/** The request as functions/http.ts takes it. */
+export function toHttpRequest(message: IncomingMessage, body: Uint8Array, signal: AbortSignal): HttpRequest {
+  const url = message.url ?? '/'
+  const queryAt = url.indexOf('?')
+  const path = queryAt < 0 ? url : url.slice(0, queryAt)
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return {
+    method: message.method ?? 'GET',
+    path: path.startsWith('/') ? path : '/',
+    query: new URLSearchParams(queryAt < 0 ? '' : url.slice(queryAt + 1)),
+    headers,
+    body,
+    signal,
+  }
+}
+
+/** Sends an answer; `isLast` ends the connection behind it. Resolves when nothing more will be sent. */
+export async function sendResponse(
+  response: ServerResponse,
+  answer: HttpResponse,
+  options: { readonly isLast: boolean; readonly bodyWasRead: boolean },
+): Promise<void> {
+  const bytes = answer.body.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+  response.writeHead(answer.status, {
+    ...(answer.status === 204 ? {} : { 'Content-Length': bytes }),
+    ...answer.headers,
+    ...(options.isLast ? { Connection: 'close' } : {}),
+  })
+  const [only] = answer.body
+  if (answer.body.length === 1 && only !== undefined && options.bodyWasRead) {
+    response.end(only)
+  } else {
+    response.cork()
+    for (const chunk of answer.body) response.write(chunk)
+    response.uncork()
+    if (!options.bodyWasRead) await discardBody(response.req)
+    response.end()
+  }
+  await new Promise<void>((resolve) => {
+    if (response.writableFinished || response.destroyed) resolve()
+    else response.once('finish', resolve).once('close', resolve)
+  })
+}
+
+/** Closing with unread bytes resets the connection, and takes the answer with it. */
+function discardBody(message: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let bytes = 0
+    const timer = setTimeout(resolve, LINGER_MS)
+    const finish = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    message.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > LINGER_BYTES) finish()
+    })
+    message.once('end', finish).once('close', finish)
+    message.resume()
+  })
+}

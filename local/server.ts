@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { httpService } from '../functions/http.ts'
+import { type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
+import { malformedHttpResponse } from './malformed-http.ts'
+import { announcesTooMuch, readBody, sendResponse, toHttpRequest } from './node-request.ts'
+
+/** Where to listen, and what the service behind it is made of; port 0 takes a free one. */
+export interface LocalServerOptions extends EmbeddedOptions {
+  readonly port: number
+}
+
+/** A running local service. */
+export interface LocalServer {
+  readonly port: number
+  /** Takes no more requests, lets those under way finish for up to 5 s, then closes connections and stores. */
+  close(): Promise<void>
+}
+
+/** Only this machine reaches a service that asks for no credential. */
+const LOOPBACK = '127.0.0.1'
+const DRAIN_MS = 5000
+/** A client that sends its headers or its body more slowly than this only holds a connection. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 60_000
+/** Longer than clients keep an idle connection, so that it is they who close it. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000
+
+/**
+ * Starts the service on node:http.
+ *
+ * Rejects when the port or the data directory is in use, with the cause.
+ */
+export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
+  const { deps, policy, close: closeStores } = await embeddedDeps(options)
+  const answer = httpService(deps, policy)
+  const closing = new AbortController()
+  const inFlight = new Set<Promise<void>>()
+  const onRequest = (message: IncomingMessage, response: ServerResponse) => {
+    const done = respond(message, response, { answer, closing: closing.signal }).finally(() => {
+      inFlight.delete(done)
+      if (closing.signal.aborted) server.closeIdleConnections()
+    })
+    inFlight.add(done)
+  }
+  const server = newServer(onRequest, deps.randomBytes)
+  try {
+    await listen(server, options.port)
+  } catch (error) {
+    closeStores()
+    throw error
+  }
+  let closed: Promise<void> | undefined
+  const close = async () => {
+    closing.abort()
+    const ended = new Promise<void>((resolve) => server.close(() => resolve()))
+    await settledWithin(inFlight, DRAIN_MS)
+    server.closeAllConnections()
+    await ended
+    await Promise.allSettled(inFlight)
+    closeStores()
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      closed ??= close()
+      return closed
+    },
+  }
+}
+
+type OnRequest = (message: IncomingMessage, response: ServerResponse) => void
+
+function newServer(onRequest: OnRequest, randomBytes: (count: number) => Uint8Array): Server {
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: 1000,
+    noDelay: true,
+    requireHostHeader: false, // a request without one is refused in the envelope, like one with a foreign one
+  })
+  server.on('request', onRequest)
+  server.on('checkContinue', (message: IncomingMessage, response: ServerResponse) => {
+    if (!announcesTooMuch(message)) response.writeContinue()
+    onRequest(message, response)
+  })
+  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+    else socket.end(malformedHttpResponse(error.code, randomBytes))
+  })
+  return server
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: Error & { code?: string }) => {
+      const fact = cause.code === 'EADDRINUSE' ? 'port is in use' : 'cannot listen on port'
+      reject(new Error(`${fact} port=${port}`, { cause }))
+    })
+    server.listen(port, LOOPBACK, resolve)
+  })
+}
+
+async function respond(
+  message: IncomingMessage,
+  response: ServerResponse,
+  service: { readonly answer: ReturnType<typeof httpService>; readonly closing: AbortSignal },
+): Promise<void> {
+  const leaving = new AbortController()
+  const leave = () => leaving.abort()
+  response.once('close', leave)
+  service.closing.addEventListener('abort', leave)
+  try {
+    const read = await readBody(message)
+    if (read === undefined) return
+    const answer = await service.answer(toHttpRequest(message, read.body, leaving.signal))
+    const isLast = !read.complete || service.closing.aborted
+    if (!response.destroyed) await sendResponse(response, answer, { isLast, bodyWasRead: read.complete })
+  } finally {
+    service.closing.removeEventListener('abort', leave)
+  }
+}
+
+async function settledWithin(work: ReadonlySet<Promise<void>>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([Promise.allSettled(work), timeout])
+  clearTimeout(timer)
+}
