@@ -12,7 +12,10 @@ export interface Entry {
   readonly item: Item
 }
 
-/** Which documents of one `pk` to list: `from` and `to` are inclusive bounds of `sk`, compared as UTF-8 bytes. */
+/**
+ * Which documents of one `pk` to list: `from` and `to` are inclusive bounds of `sk`, compared as UTF-8 bytes. A range that
+ * ends before it begins holds none.
+ */
 export interface Range {
   readonly from: string
   readonly to: string
@@ -44,13 +47,13 @@ export type TransactVerdict =
  * Every method is atomic and linearizable for its document unless it says otherwise. Failures are KafkaErrors:
  * KAFKA_STORAGE_ERROR when nothing was written and never will be (throttled, refused, not connected),
  * REQUEST_TIMED_OUT when a write may have been applied or may be yet, and
- * UNKNOWN_SERVER_ERROR when a plan is malformed (nothing was written).
+ * UNKNOWN_SERVER_ERROR when a plan is malformed or a document longer than DynamoDB's 400 KiB (nothing was written).
  */
 export interface DocumentStore {
   /** The document, or undefined. A strong read sees every write that was answered before it began; an eventual one may be older. */
   get(key: Key, consistency: 'strong' | 'eventual'): Promise<Item | undefined>
 
-  /** At most `limit` documents of one partition key in `sk` order, read strongly. */
+  /** At most `limit` (1 or more) documents of one partition key in `sk` order, read strongly. */
   list(
     pk: string,
     query: Range & { limit: number; direction: 'ascending' | 'descending' },
@@ -59,7 +62,10 @@ export interface DocumentStore {
   /** Replaces the whole document if its version is `expected`; the stored `ver` becomes `expected + 1`, or 1 for a new one. */
   put(key: Key, item: Item, expected: Expected): Promise<Verdict>
 
-  /** Removes the document if every check holds; `item` is the document as it was. An absent document passes no check but `absent`. */
+  /**
+   * Removes the document if every check holds; `item` is the document as it was, or the one that refused it. An absent
+   * document counts as empty: it passes no check but `absent`, and is removed as `{}`.
+   */
   delete(key: Key, checks: readonly Check[]): Promise<Verdict>
 
   /** Carries out `plan`; `item` is the document after it, or the one that refused it. An absent document counts as empty. */

@@ -1,4 +1,4 @@
-/** Bytes `[start, end)` of an object. */
+/** Bytes `[start, end)` of an object; at least one. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
@@ -12,7 +12,10 @@ export interface ByteRange {
  * that is harmless, since nothing refers to an object whose write was not confirmed.
  */
 export interface ObjectStore {
-  /** Stores the concatenation of `chunks`. Repeating it with the same bytes is harmless. Rejects once `signal` aborts. */
+  /**
+   * Stores the concatenation of `chunks`. Repeating it with the same bytes is harmless, once the attempt before has ended.
+   * Rejects with KAFKA_STORAGE_ERROR once `signal` aborts.
+   */
   put(key: string, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<void>
 
   /** Stores the object only if there is none: false when there was one, which stays as it is. */

@@ -1,0 +1,143 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { AT_ONCE, type Context, contextOf } from './context.ts'
+import { type FetchedBatch, fetchBatches, type Reading, recordsOf } from './fetch-batches.ts'
+import { readTopic } from './find-topic.ts'
+import { jsonFormat, parseFormat, type RecordFormat, valueFormat } from './format.ts'
+import { integer, MAX_INT32, parsed } from './options.ts'
+import { bufferedOutput, type Output } from './output.ts'
+import { isAtEnd } from './position.ts'
+import { type Progress, progress } from './progress.ts'
+import { parseStartOffset, type StartOffset } from './start-offset.ts'
+import { startingPositions } from './starting-positions.ts'
+
+interface ConsumeOptions {
+  readonly offset: StartOffset
+  readonly partition?: number
+  readonly count?: number
+  readonly exit?: true
+  readonly format?: RecordFormat
+  readonly json?: true
+  readonly isolation: 'read_uncommitted' | 'read_committed'
+}
+
+const HELP = `
+Format: %t topic, %p partition, %o offset, %k key, %v value, %h headers (k=v,k=v), %T timestamp in ms,
+%S bytes of the value (-1 for null), %%, \\n, \\t, \\r, \\\\. No newline is added; null prints as nothing.`
+
+/** Adds `stratolog consume`. */
+export function addConsumeCommand(program: Command): void {
+  program
+    .command('consume')
+    .description('print the records of a topic')
+    .argument('<topic>')
+    .addOption(
+      new Option('-o, --offset <where>', 'start, end, offset N, -N before the end, or @ms for a timestamp')
+        .argParser(parsed(parseStartOffset, 'start, end, N, -N or @ms'))
+        .default({ from: 'start' }, 'start'),
+    )
+    .option('-p, --partition <n>', 'read this partition only', integer(0, MAX_INT32))
+    .option('-n, --count <n>', 'stop after so many records', integer(0, Number.MAX_SAFE_INTEGER))
+    .option('-e, --exit', 'stop at the end of the topic as it is now')
+    .addOption(
+      new Option('-f, --format <format>', 'how to print a record').argParser(readFormat).conflicts('json'),
+    )
+    .option('-J, --json', 'print a JSON object per record')
+    .addOption(
+      new Option('--isolation <level>')
+        .choices(['read_uncommitted', 'read_committed'])
+        .default('read_uncommitted'),
+    )
+    .addHelpText('after', HELP)
+    .action((topic: string, options: ConsumeOptions, command: Command) =>
+      consume(topic, options, contextOf(command)),
+    )
+}
+
+function readFormat(text: string): RecordFormat {
+  try {
+    return parseFormat(text)
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function consume(name: string, options: ConsumeOptions, context: Context): Promise<void> {
+  const { signal } = context
+  const { partition } = options
+  await readTopic(context.connect(AT_ONCE), { name, partition }, signal)
+  const transport = context.connect({})
+  const isolationLevel = options.isolation === 'read_committed' ? 1 : 0
+  const stopAt = options.exit === true ? 'end' : 'never'
+  const plan = { topic: name, partition, start: options.offset, stopAt, isolationLevel } as const
+  const opened = await startingPositions(transport, plan, signal)
+  const reading = { transport, ...opened, isolationLevel, signal } as const
+  const shown = progress(process.stderr, !process.stdout.isTTY, transport.now)
+  const printed = recordPrinter(reading, {
+    output: bufferedOutput(process.stdout),
+    format: formatOf(options, context),
+    limit: options.count ?? Number.POSITIVE_INFINITY,
+    shown,
+  })
+  try {
+    await printAll(reading, printed)
+  } finally {
+    shown.end()
+  }
+}
+
+/** The next fetch is under way while the last one is printed. */
+async function printAll(reading: Reading, printer: RecordPrinter): Promise<void> {
+  const isDone = () => printer.isFull() || reading.positions.every(isAtEnd)
+  const fetchNext = () => {
+    const fetched = fetchBatches(reading)
+    fetched.catch(() => {}) // awaited below, unless printing fails first
+    return fetched
+  }
+  let next = isDone() ? undefined : fetchNext()
+  while (next !== undefined) {
+    const batches = await next
+    next = isDone() ? undefined : fetchNext()
+    await printer.print(batches)
+    if (printer.isFull()) return
+  }
+}
+
+/** Prints records until there are enough of them. */
+interface RecordPrinter {
+  print(batches: readonly FetchedBatch[]): Promise<void>
+  isFull(): boolean
+}
+
+function recordPrinter(
+  reading: Reading,
+  options: {
+    readonly output: Output
+    readonly format: RecordFormat
+    readonly limit: number
+    readonly shown: Progress
+  },
+): RecordPrinter {
+  const { output, format, limit, shown } = options
+  let count = 0
+  return {
+    isFull: () => count >= limit,
+    print: async (batches) => {
+      for (const batch of batches) {
+        const records = recordsOf(reading, batch).slice(0, limit - count)
+        for (const record of records) {
+          const chunks: Uint8Array[] = []
+          format(record, chunks)
+          await output.write(chunks)
+        }
+        count += records.length
+        shown.add({ records: records.length, bytes: batch.bytes.length })
+      }
+      await output.flush()
+    },
+  }
+}
+
+function formatOf(options: ConsumeOptions, context: Context): RecordFormat {
+  if (options.json || context.output === 'json') return jsonFormat
+  return options.format ?? valueFormat
+}

@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import { type RetryPolicy, type Transport, transport } from '../client/index.ts'
+
+/** What every command that calls the service is given. */
+export interface Context {
+  readonly output: 'table' | 'json'
+  /** Aborted by SIGINT with an `Interrupted`. */
+  readonly signal: AbortSignal
+  readonly connect: (retry: Partial<RetryPolicy>) => Transport
+}
+
+/** The user pressed Ctrl-C. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
+/** A failure whose message is the whole of what is printed. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+}
+
+/** For a command that is typed and waited for: it rather fails than waits for a service to come. */
+export const AT_ONCE: Partial<RetryPolicy> = { whenNotConnected: 'fail', deliveryTimeoutMs: 30_000 }
+
+interface GlobalOptions {
+  readonly endpoint: string
+  readonly apiKey?: string
+  readonly output: 'table' | 'json'
+}
+
+/** The context of a command, from its global options. From now on SIGINT aborts instead of killing. */
+export function contextOf(command: Command): Context {
+  const { endpoint, apiKey, output } = command.optsWithGlobals<GlobalOptions>()
+  return {
+    output,
+    signal: interruptSignal(),
+    connect: (retry) => transport({ endpoint, apiKey, clientId: 'stratolog-cli', retry }),
+  }
+}
+
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController()
+  process.once('SIGINT', () => controller.abort(new Interrupted('interrupted')))
+  return controller.signal
+}
+
+/** Reads `--endpoint`: an http or https URL, or undefined. */
+export function parseEndpoint(text: string): string | undefined {
+  const url = URL.parse(text)
+  const isHttp = url !== null && (url.protocol === 'http:' || url.protocol === 'https:')
+  return isHttp && url.search === '' && url.hash === '' ? text.replace(/\/+$/, '') : undefined
+}

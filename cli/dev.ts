@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, Option } from 'commander'
+import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
+import { CommandError } from './context.ts'
+import { integer, keyValue } from './options.ts'
+
+interface DevOptions {
+  readonly port: number
+  readonly dataDir: string
+  readonly inMemory?: true
+  readonly nodes: number
+  readonly durability: 'process' | 'disk'
+  readonly config: Readonly<Record<string, string>>
+}
+
+/** The service drains for 5 s when told to stop; this is how long its stores may then take to close. */
+const STOP_MS = 7000
+/** More would only be slow: they are all folders of one disk. */
+const MAX_NODES = 100
+/** One consumer at a desk need not wait for others to join its group. */
+const DEV_CONFIGS = { 'group.initial.rebalance.delay.ms': '0' }
+
+/** Adds `stratolog dev`. */
+export function addDevCommand(program: Command): void {
+  program
+    .command('dev')
+    .description('run the service on this machine')
+    .option('--port <n>', 'port to listen on; 0 takes a free one', integer(0, 65_535), 8082)
+    .option('--data-dir <path>', 'where records are kept', '.stratolog')
+    .addOption(new Option('--in-memory', 'keep nothing on disk').conflicts('dataDir'))
+    .option('--nodes <n>', 'number of storage nodes', integer(1, MAX_NODES), 3)
+    .addOption(
+      new Option(
+        '--durability <what>',
+        'what acknowledged records survive: the death of the process, or of the machine',
+      )
+        .choices(['process', 'disk'])
+        .default('process'),
+    )
+    .option('-c, --config <key=value>', 'config of the cluster; repeatable', keyValue, {})
+    .action((options: DevOptions, command: Command) => dev(options, command))
+}
+
+async function dev(options: DevOptions, command: Command): Promise<void> {
+  const { port, nodes, durability } = options
+  const configs = { ...DEV_CONFIGS, ...options.config }
+  checkConfigs(configs, nodes, command)
+  const dataDirectory = options.inMemory ? undefined : options.dataDir
+  const { startLocalServer } = await import('../local/server.ts')
+  const server = await startLocalServer({ port, dataDirectory, nodes, durability, configs }).catch(
+    (error: unknown) => {
+      throw startError(error, port)
+    },
+  )
+  const data = dataDirectory ?? 'memory'
+  process.stdout.on('error', () => {}) // nobody reads the first line: not a reason to stop serving
+  process.stdout.write(
+    `stratolog pid=${process.pid} listening on http://127.0.0.1:${server.port} data=${data} nodes=${nodes}\n`,
+  )
+  await toldToStop()
+  const drained = server.close().then(() => 'drained' as const)
+  const end = await Promise.race([drained, sleep(STOP_MS, 'late' as const, { ref: false })])
+  if (end === 'late') process.stderr.write(`the service did not close in time stopMs=${STOP_MS}\n`)
+}
+
+function checkConfigs(configs: Readonly<Record<string, string>>, nodes: number, command: Command): void {
+  try {
+    parseClusterConfigs(configs, nodes)
+  } catch (error) {
+    command.error(
+      `error: option '-c, --config <key=value>': ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+  })
+}
+
+/** Why the service did not start: a port that is taken says so only by a code. */
+function startError(error: unknown, port: number): unknown {
+  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  return isTaken ? new CommandError(`port is in use port=${port}`) : error
+}

@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Reads an option that is an integer of `min` to `max`. @throws InvalidArgumentError otherwise */
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^-?\d{1,16}$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be an integer of ${min} to ${max}.`)
+    }
+    return value
+  }
+}
+
+/** Reads a repeatable option `key=value` into all of them by key. @throws InvalidArgumentError without key or `=` */
+export function keyValue(text: string, previous: Readonly<Record<string, string>>): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('It must be key=value.')
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+/** Reads an option with `parse`, which answers undefined for what it cannot read. @throws InvalidArgumentError then */
+export function parsed<T>(parse: (text: string) => T | undefined, wants: string): (text: string) => T {
+  return (text) => {
+    const value = parse(text)
+    if (value === undefined) throw new InvalidArgumentError(`It must be ${wants}.`)
+    return value
+  }
+}
+
+/** The largest partition index and count that Kafka's protocol can say. */
+export const MAX_INT32 = 2 ** 31 - 1

@@ -1,0 +1,126 @@
+import { BATCH_OVERHEAD_BYTES } from '../shared/protocol/batch-header.ts'
+import { type RecordToWrite, recordSizeUpperBound } from '../shared/protocol/encode-batch.ts'
+import { MAX_PRODUCE_BYTES } from '../shared/protocol/limits.ts'
+import { type Acknowledged, acknowledgements, type Outcome } from './acknowledgements.ts'
+import type { Batcher, InputBatch } from './batcher.ts'
+
+/** What a send queue takes from outside. */
+export interface SendQueueDeps {
+  readonly batcher: Batcher
+  readonly maxInFlight: number
+  /** Sends batches of different partitions and answers outcome i for batch i. */
+  readonly deliver: (batches: readonly InputBatch[]) => Promise<readonly Outcome[]>
+  /** Is told of acknowledged lines in the order of the input. */
+  readonly acknowledge: (lines: readonly Acknowledged[]) => Promise<void>
+  /** Is told of the first failure, after which nothing more is sent. */
+  readonly onFailure: (error: Error) => void
+}
+
+/** Records on their way: gathered, in flight, or acknowledged and waiting for a line before them. */
+export interface SendQueue {
+  add(record: RecordToWrite, line: number): void
+  /** Sends what is full; with `idle` also what is not, as soon as a request may be made. */
+  send(input: 'idle' | 'busy'): void
+  /** Resolves once there is room for more records. */
+  room(): Promise<void>
+  /** Nothing more is sent; what is under way still ends. */
+  stop(): void
+  /** Resolves once nothing is under way; then everything acknowledged was told. */
+  settled(): Promise<void>
+  /** The lines that were not acknowledged, by what became of them. */
+  failedLines(): FailedLines
+}
+
+export interface FailedLines {
+  readonly refused: readonly number[]
+  readonly unknown: readonly number[]
+  readonly notSent: readonly number[]
+}
+
+/** Batches not acknowledged yet: eight full requests. No more is taken before the service keeps up. */
+const MAX_UNSETTLED_BYTES = 8 * MAX_PRODUCE_BYTES
+/** Acknowledged lines that wait for one before them: a few MB, whatever the lines hold. */
+const MAX_WAITING_LINES = 200_000
+
+/** A queue of nothing yet. It holds a bounded amount of memory as long as its user awaits `room`. */
+export function sendQueue(deps: SendQueueDeps): SendQueue {
+  const { batcher } = deps
+  const journal = acknowledgements()
+  const inFlight = new Set<Promise<void>>()
+  const failed: { lines: readonly number[]; effect: 'none' | 'unknown' }[] = []
+  let telling = Promise.resolve()
+  let unsettledBytes = 0
+  let isIdle = false
+  let isStopped = false
+
+  const fail = (error: Error) => {
+    isStopped = true
+    deps.onFailure(error)
+  }
+  const settle = (batch: InputBatch, outcome: Outcome) => {
+    unsettledBytes -= batch.bytes - BATCH_OVERHEAD_BYTES
+    journal.settle(batch, outcome)
+    if (!('error' in outcome)) return
+    failed.push({ lines: batch.lines, effect: outcome.error.effect })
+    fail(outcome.error)
+  }
+  const tell = (lines: readonly Acknowledged[]) => {
+    telling = telling.then(() => deps.acknowledge(lines))
+    return telling
+  }
+  const deliver = async (batches: readonly InputBatch[]) => {
+    const outcomes = await deps.deliver(batches)
+    for (const [index, batch] of batches.entries()) {
+      const outcome = outcomes[index]
+      if (outcome !== undefined) settle(batch, outcome)
+    }
+    await tell(journal.take())
+  }
+  const sendWhatIsReady = () => {
+    while (!isStopped && inFlight.size < deps.maxInFlight) {
+      if (isIdle) batcher.flush() // while all requests are under way, more gathers
+      const batches = batcher.take(MAX_PRODUCE_BYTES)
+      if (batches.length === 0) return
+      const sending: Promise<void> = deliver(batches)
+        .catch((error: unknown) => fail(error instanceof Error ? error : new Error(String(error))))
+        .finally(() => {
+          inFlight.delete(sending)
+          sendWhatIsReady()
+        })
+      inFlight.add(sending)
+    }
+  }
+  const isFull = () => unsettledBytes > MAX_UNSETTLED_BYTES || journal.waitingCount() > MAX_WAITING_LINES
+  const linesOf = (effect: 'none' | 'unknown') =>
+    failed.filter((batch) => batch.effect === effect).flatMap((batch) => batch.lines)
+
+  return {
+    add: (record, line) => {
+      journal.add(batcher.add(record, line))
+      unsettledBytes += recordSizeUpperBound(record)
+    },
+    send: (input) => {
+      isIdle = input === 'idle'
+      sendWhatIsReady()
+    },
+    room: async () => {
+      while (isFull() && !isStopped) {
+        batcher.flush() // what is full may be waiting for something that is not
+        sendWhatIsReady()
+        await Promise.race(inFlight)
+      }
+    },
+    stop: () => {
+      isStopped = true
+    },
+    settled: async () => {
+      while (inFlight.size > 0) await Promise.race(inFlight)
+      await tell(journal.takeAll())
+    },
+    failedLines: () => ({
+      refused: linesOf('none'),
+      unknown: linesOf('unknown'),
+      notSent: batcher.left().flatMap((batch) => batch.lines),
+    }),
+  }
+}

@@ -1,0 +1,50 @@
+import type { ConfigEntry } from '../shared/protocol/api/configs.ts'
+import type { PartitionMetadata } from '../shared/protocol/api/metadata.ts'
+import type { FoundTopic } from './find-topic.ts'
+import { namedValues, table } from './table.ts'
+
+/** Kafka's `ConfigSource.DYNAMIC_TOPIC_CONFIG`: set on the topic itself. */
+const TOPIC_OVERRIDE = 1
+
+/** Topics with their sizes, one per line. */
+export function topicsText(topics: readonly FoundTopic[]): string {
+  const rows = topics.map((topic) => [
+    topic.name,
+    `${topic.partitions.length}`,
+    `${replicationFactor(topic.partitions)}`,
+  ])
+  return table(['TOPIC', 'PARTITIONS', 'REPLICAS'], rows)
+}
+
+/** A topic as kafka-topics describes it: a line for the topic, then one per partition. */
+export function describedText(topic: FoundTopic, configs: readonly ConfigEntry[]): string {
+  const overrides = configs.filter((config) => config.configSource === TOPIC_OVERRIDE)
+  const heading = namedValues({
+    Topic: topic.name,
+    TopicId: topic.topicId,
+    PartitionCount: topic.partitions.length,
+    ReplicationFactor: replicationFactor(topic.partitions),
+    Configs: overrides.map(({ name, value }) => `${name}=${value}`).join(','),
+  })
+  const lines = topic.partitions.map((partition) => `\t${partitionText(topic.name, partition)}\n`)
+  return `${heading}\n${lines.join('')}`
+}
+
+function partitionText(topic: string, partition: PartitionMetadata): string {
+  return namedValues({
+    Topic: topic,
+    Partition: partition.partitionIndex,
+    Leader: partition.leaderId === -1 ? 'none' : partition.leaderId,
+    LeaderEpoch: partition.leaderEpoch,
+    Replicas: partition.replicaNodes.join(','),
+    Isr: partition.isrNodes.join(','),
+    HighWatermark: partition.highWatermark ?? -1,
+    LastStableOffset: partition.lastStableOffset ?? -1,
+    LogStartOffset: partition.logStartOffset ?? -1,
+    LogEndOffset: partition.logEndOffset ?? -1,
+  })
+}
+
+function replicationFactor(partitions: readonly PartitionMetadata[]): number {
+  return partitions[0]?.replicaNodes.length ?? 0
+}

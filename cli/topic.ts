@@ -1,0 +1,142 @@
+import type { Command } from 'commander'
+import { type AnsweredRow, rowError, type Transport } from '../client/index.ts'
+import { type ConfigEntry, TOPIC_RESOURCE } from '../shared/protocol/api/configs.ts'
+import type { MetadataResponse } from '../shared/protocol/api/metadata.ts'
+import { AT_ONCE, type Context, contextOf } from './context.ts'
+import type { FoundTopic } from './find-topic.ts'
+import { integer, keyValue, MAX_INT32 } from './options.ts'
+import { jsonText, print } from './output.ts'
+import { describedText, topicsText } from './topic-text.ts'
+
+interface CreateOptions {
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly config: Readonly<Record<string, string>>
+}
+
+/** The cluster's own default. */
+const DEFAULT = -1
+
+/** Ten million topics: more would be a service that never ends its list. */
+const MAX_PAGES = 10_000
+
+/** Adds `stratolog topic create|list|describe|delete`. */
+export function addTopicCommands(program: Command): void {
+  const topic = program.command('topic').description('topics')
+  topic
+    .command('create')
+    .description('create a topic')
+    .argument('<topic>')
+    .option(
+      '--partitions <n>',
+      "number of partitions (default: the cluster's)",
+      integer(1, MAX_INT32),
+      DEFAULT,
+    )
+    .option(
+      '--replication-factor <n>',
+      "replicas of each partition (default: the cluster's)",
+      integer(1, MAX_INT32),
+      DEFAULT,
+    )
+    .option('-c, --config <key=value>', 'config of the topic; repeatable', keyValue, {})
+    .action((name: string, options: CreateOptions, command: Command) =>
+      create(name, options, contextOf(command)),
+    )
+  topic
+    .command('list')
+    .description('list all topics')
+    .action((_options: unknown, command: Command) => list(contextOf(command)))
+  topic
+    .command('describe')
+    .description('show a topic, or all of them, with their partitions')
+    .argument('[topic]')
+    .action((name: string | undefined, _options: unknown, command: Command) =>
+      describe(name, contextOf(command)),
+    )
+  topic
+    .command('delete')
+    .description('delete a topic and its records')
+    .argument('<topic>')
+    .action((name: string, _options: unknown, command: Command) => remove(name, contextOf(command)))
+}
+
+async function create(name: string, options: CreateOptions, context: Context): Promise<void> {
+  const { partitions: numPartitions, replicationFactor } = options
+  const configs = Object.entries(options.config).map(([key, value]) => ({ name: key, value }))
+  const topics = [{ name, numPartitions, replicationFactor, configs }]
+  const { signal } = context
+  const answer = await context.connect(AT_ONCE).call('create-topics', { topics }, { signal })
+  await printAnswer(context, { answer, rows: answer.topics, text: () => `Created topic ${name}.\n` })
+}
+
+async function remove(name: string, context: Context): Promise<void> {
+  const { signal } = context
+  const answer = await context.connect(AT_ONCE).call('delete-topics', { topics: [{ name }] }, { signal })
+  await printAnswer(context, { answer, rows: answer.topics, text: () => `Deleted topic ${name}.\n` })
+}
+
+async function list(context: Context): Promise<void> {
+  const answer = await allTopics(context.connect(AT_ONCE), false, context.signal)
+  await printAnswer(context, { answer, rows: [], text: () => topicsText(answer.topics.filter(isFound)) })
+}
+
+async function describe(name: string | undefined, context: Context): Promise<void> {
+  const transport = context.connect(AT_ONCE)
+  const { signal } = context
+  const answer =
+    name === undefined
+      ? await allTopics(transport, true, signal)
+      : await transport.call('metadata', { topics: [{ name }], includeOffsets: true }, { signal })
+  const found = answer.topics.filter(isFound)
+  const configs = context.output === 'json' ? [] : await configsOf(transport, found, signal)
+  const text = () => found.map((topic, index) => describedText(topic, configs[index] ?? [])).join('')
+  await printAnswer(context, { answer, rows: name === undefined ? [] : answer.topics, text })
+}
+
+/** Every page of the topics as one answer. */
+async function allTopics(
+  transport: Transport,
+  includeOffsets: boolean,
+  signal: AbortSignal,
+): Promise<MetadataResponse> {
+  const read = (nextToken: string | null) =>
+    transport.call('metadata', { topics: null, includeOffsets, nextToken }, { signal })
+  let answer = await read(null)
+  for (let pages = 1; answer.nextToken !== null && pages < MAX_PAGES; pages += 1) {
+    const page = await read(answer.nextToken)
+    answer = { ...page, topics: [...answer.topics, ...page.topics] }
+  }
+  return answer
+}
+
+/** The configs of each topic, in order; none for one that was deleted meanwhile. */
+async function configsOf(
+  transport: Transport,
+  topics: readonly FoundTopic[],
+  signal: AbortSignal,
+): Promise<(readonly ConfigEntry[])[]> {
+  if (topics.length === 0) return []
+  const resources = topics.map(({ name }) => ({ resourceType: TOPIC_RESOURCE, resourceName: name }))
+  const { results } = await transport.call('describe-configs', { resources }, { signal })
+  return results.map((result) => ('configs' in result ? result.configs : []))
+}
+
+/** Prints an answer in the form asked for, then fails with the first row that failed. */
+async function printAnswer(
+  context: Context,
+  shown: {
+    readonly answer: unknown
+    readonly rows: readonly AnsweredRow[]
+    readonly text: () => string
+  },
+): Promise<void> {
+  const error = shown.rows.map(rowError).find((found) => found !== undefined)
+  if (context.output === 'json') await print(process.stdout, jsonText(shown.answer))
+  else if (error === undefined) await print(process.stdout, shown.text())
+  if (error !== undefined) throw error
+}
+
+function isFound(topic: MetadataResponse['topics'][number]): topic is FoundTopic {
+  return topic.errorCode === 0
+}

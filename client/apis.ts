@@ -1,0 +1,43 @@
+import type * as z from 'zod'
+import type { DescribeClusterResponse, describeClusterRequest } from '../shared/protocol/api/cluster.ts'
+import type { DescribeConfigsResponse, describeConfigsRequest } from '../shared/protocol/api/configs.ts'
+import type { FetchResponse, fetchRequest } from '../shared/protocol/api/fetch.ts'
+import type { ListOffsetsResponse, listOffsetsRequest } from '../shared/protocol/api/list-offsets.ts'
+import type { MetadataResponse, metadataRequest } from '../shared/protocol/api/metadata.ts'
+import type { ProduceResponse, produceFrame, produceRequest } from '../shared/protocol/api/produce.ts'
+import type {
+  CreateTopicsResponse,
+  createTopicsRequest,
+  DeleteTopicsResponse,
+  deleteTopicsRequest,
+} from '../shared/protocol/api/topics.ts'
+
+/** The native APIs, `POST /v1/<name>`: what each takes as JSON and answers. Types only: no schema is bundled. */
+export interface Apis {
+  produce: { request: z.input<typeof produceRequest>; response: ProduceResponse }
+  fetch: { request: z.input<typeof fetchRequest>; response: FetchResponse }
+  'list-offsets': { request: z.input<typeof listOffsetsRequest>; response: ListOffsetsResponse }
+  metadata: { request: z.input<typeof metadataRequest>; response: MetadataResponse }
+  'create-topics': { request: z.input<typeof createTopicsRequest>; response: CreateTopicsResponse }
+  'delete-topics': { request: z.input<typeof deleteTopicsRequest>; response: DeleteTopicsResponse }
+  'describe-configs': { request: z.input<typeof describeConfigsRequest>; response: DescribeConfigsResponse }
+  'describe-cluster': { request: z.input<typeof describeClusterRequest>; response: DescribeClusterResponse }
+}
+
+/** Name of a native API. */
+export type ApiName = keyof Apis
+
+/** Header of a produce frame. */
+export type ProduceFrameHeader = z.input<typeof produceFrame>
+
+/** Whether a request may be repeated although its effect is unknown: it changes nothing. */
+export const IS_READ: Readonly<Record<ApiName, boolean>> = {
+  produce: false,
+  fetch: true,
+  'list-offsets': true,
+  metadata: true,
+  'create-topics': false,
+  'delete-topics': false,
+  'describe-configs': true,
+  'describe-cluster': true,
+}

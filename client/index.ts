@@ -1,0 +1,10 @@
+export type { ApiName, Apis, ProduceFrameHeader } from './apis.ts'
+export { type AnsweredRow, rowError, StratologError } from './errors.ts'
+export type { RetryPolicy } from './retry.ts'
+export {
+  type CallOptions,
+  type FetchedBatches,
+  type Transport,
+  type TransportOptions,
+  transport,
+} from './transport.ts'

@@ -1,0 +1,48 @@
+import { StratologError } from './errors.ts'
+
+/** Codes of Node for a connection that never came about: nothing was sent. In a browser nobody tells. */
+const NOT_CONNECTED: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'host not found',
+  EAI_AGAIN: 'host not found',
+  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
+}
+
+/** Codes of Node for a connection that broke. */
+const BROKEN: Readonly<Record<string, string>> = {
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection reset',
+  ETIMEDOUT: 'connection timed out',
+  UND_ERR_SOCKET: 'connection closed',
+}
+
+/** What `fetch` itself failed with: no answer, or one that broke off. Only a connection never made has effect `none`. */
+export function networkError(endpoint: string, cause: unknown): StratologError {
+  const found = [...causes(cause)].map(codeOf).find((code) => code !== undefined)
+  const reason = found === undefined ? undefined : (NOT_CONNECTED[found.code] ?? BROKEN[found.code])
+  const notConnected =
+    found !== undefined && (Object.hasOwn(NOT_CONNECTED, found.code) || found.syscall === 'connect')
+  return new StratologError(
+    'NETWORK_EXCEPTION',
+    `cannot reach ${endpoint}: ${reason ?? found?.code ?? messageOf(cause)}`,
+    { retriable: true, effect: notConnected ? 'none' : 'unknown', cause },
+  )
+}
+
+/** Fetch wraps what happened, sometimes twice, and a host with two addresses fails with both. */
+function* causes(error: unknown): Generator<unknown> {
+  let current = error
+  for (let depth = 0; depth < 5 && current !== undefined; depth += 1) {
+    yield current
+    current = current instanceof Error ? current.cause : undefined
+  }
+}
+
+function codeOf(error: unknown): { code: string; syscall: unknown } | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return { code: error.code, syscall: 'syscall' in error ? error.syscall : undefined }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,154 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import { applyPlan, holds } from '../core/apply-plan.ts'
+import { assertWellFormed } from '../core/plan-shape.ts'
+import type { Item } from '../core/update-plan.ts'
+import { assert } from '../protocol/kafka-error.ts'
+import type { Action, DocumentStore, Entry, Expected, Key, Verdict } from '../store/document-store.ts'
+import { storageCall, transactionOf } from './sqlite-transaction.ts'
+
+/** DynamoDB's bound on a document, so that what fits here fits there. It is held against the JSON, which is about as long. */
+const MAX_ITEM_BYTES = 400 * 1024
+
+/** DynamoDB's bound on a transaction. */
+const MAX_TRANSACT_ACTIONS = 100
+
+/**
+ * Documents in one SQLite table, in a database that nobody else writes to. Reads are always strong. Every method does its
+ * work at once, within one turn of the event loop, so no two calls ever meet.
+ *
+ * A document of more than 400 KiB is a broken invariant like a malformed plan: UNKNOWN_SERVER_ERROR, nothing written.
+ *
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be made or read
+ */
+export function sqliteDocumentStore(database: DatabaseSync): DocumentStore {
+  const table = storageCall('documents not opened', () => documentTable(database))
+  const inTransaction = transactionOf(database)
+
+  /** Reads the document, lets `decide` say what becomes of it, and writes that, all in one transaction. */
+  const change = (key: Key, decide: (before: Item | undefined) => Change): Verdict =>
+    inTransaction(() => {
+      const { verdict, write } = decide(table.read(key))
+      if (write === 'delete') table.remove(key)
+      if (write === 'save' && verdict.item !== undefined) table.save(key, verdict.item)
+      return verdict
+    })
+
+  return {
+    get: async (key) => storageCall('document not read', () => table.read(key)),
+
+    list: async (pk, { from, to, limit, direction }) => {
+      assert(Number.isSafeInteger(limit) && limit > 0, `list without a limit limit=${limit}`)
+      return storageCall('documents not listed', () => table.list(pk, { from, to, limit, direction }))
+    },
+
+    put: async (key, item, expected) =>
+      change(key, (before) => {
+        if (!isVersion(before, expected))
+          return { verdict: { applied: false, item: before }, write: 'nothing' }
+        return { verdict: { applied: true, item: withNextVersion(item, expected) }, write: 'save' }
+      }),
+
+    delete: async (key, checks) =>
+      change(key, (before) => {
+        if (!holds(before, checks)) return { verdict: { applied: false, item: before }, write: 'nothing' }
+        return { verdict: { applied: true, item: before ?? {} }, write: 'delete' }
+      }),
+
+    update: async (key, plan) =>
+      change(key, (before) => {
+        const verdict = applyPlan(before, plan)
+        return { verdict, write: verdict.applied ? 'save' : 'nothing' }
+      }),
+
+    transact: async (actions) => {
+      assertActions(actions)
+      return inTransaction(() => {
+        const befores = actions.map(({ key }) => table.read(key))
+        const refused = actions.flatMap((action, index) => (allows(action, befores[index]) ? [] : [index]))
+        if (refused.length > 0) return { applied: false, refused }
+        actions.forEach((action, index) => {
+          carryOut(table, action, befores[index])
+        })
+        return { applied: true }
+      })
+    },
+  }
+}
+
+interface Change {
+  readonly verdict: Verdict
+  readonly write: 'save' | 'delete' | 'nothing'
+}
+
+type DocumentTable = ReturnType<typeof documentTable>
+
+/** The four statements; `sk` is ordered by SQLite's BINARY collation, which is the order of its UTF-8 bytes. */
+function documentTable(database: DatabaseSync) {
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS documents (pk TEXT, sk TEXT, body TEXT NOT NULL, PRIMARY KEY (pk, sk)) WITHOUT ROWID',
+  )
+  const select = database.prepare('SELECT body FROM documents WHERE pk = ? AND sk = ?')
+  const upsert = database.prepare('INSERT OR REPLACE INTO documents (pk, sk, body) VALUES (?, ?, ?)')
+  const remove = database.prepare('DELETE FROM documents WHERE pk = ? AND sk = ?')
+  const range = 'SELECT sk, body FROM documents WHERE pk = ? AND sk BETWEEN ? AND ? ORDER BY sk'
+  const lists = {
+    ascending: database.prepare(`${range} ASC LIMIT ?`),
+    descending: database.prepare(`${range} DESC LIMIT ?`),
+  }
+  return {
+    read(key: Key): Item | undefined {
+      const row = select.get(key.pk, key.sk)
+      return row === undefined ? undefined : parsed(row)
+    },
+    save(key: Key, item: Item): void {
+      const body = JSON.stringify(item)
+      const bytes = Buffer.byteLength(body)
+      assert(
+        bytes <= MAX_ITEM_BYTES,
+        `document too large sk=${key.sk} bytes=${bytes} maxBytes=${MAX_ITEM_BYTES}`,
+      )
+      upsert.run(key.pk, key.sk, body)
+    },
+    remove(key: Key): void {
+      remove.run(key.pk, key.sk)
+    },
+    list(pk: string, query: Parameters<DocumentStore['list']>[1]): readonly Entry[] {
+      const rows = lists[query.direction].all(pk, query.from, query.to, query.limit)
+      return rows.map((row) => ({ key: { pk, sk: String(row.sk) }, item: parsed(row) }))
+    },
+  }
+}
+
+function parsed({ body }: Record<string, SQLOutputValue>): Item {
+  return JSON.parse(String(body)) as Item
+}
+
+function isVersion(item: Item | undefined, expected: Expected): boolean {
+  return expected === 'absent' ? item === undefined : item?.ver === expected
+}
+
+function withNextVersion(item: Item, expected: Expected): Item {
+  return { ...item, ver: expected === 'absent' ? 1 : expected + 1 }
+}
+
+function assertActions(actions: readonly Action[]): void {
+  const { length } = actions
+  assert(length >= 1 && length <= MAX_TRANSACT_ACTIONS, `transaction of another size actions=${length}`)
+  const keys = new Set(actions.map(({ key }) => JSON.stringify([key.pk, key.sk])))
+  assert(keys.size === length, `transaction names a document twice actions=${length} documents=${keys.size}`)
+  for (const action of actions) if (action.action === 'update') assertWellFormed(action.plan)
+}
+
+function allows(action: Action, before: Item | undefined): boolean {
+  if (action.action === 'put') return isVersion(before, action.expected)
+  return holds(before, action.action === 'update' ? action.plan.checks : action.checks)
+}
+
+function carryOut(table: DocumentTable, action: Action, before: Item | undefined): void {
+  if (action.action === 'put') table.save(action.key, withNextVersion(action.item, action.expected))
+  if (action.action === 'delete') table.remove(action.key)
+  if (action.action !== 'update') return
+  const { applied, item } = applyPlan(before, action.plan)
+  assert(applied, `plan refused after its checks held sk=${action.key.sk}`)
+  table.save(action.key, item)
+}
