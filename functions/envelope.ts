@@ -3,7 +3,8 @@ import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import type { Logger } from '../shared/service/deps.ts'
 import { answerType, type Dialect, type HttpResponse } from './http-types.ts'
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
+/** An API gateway's own ids end in `=`. */
+const REQUEST_ID = /^[A-Za-z0-9._=-]{1,128}$/
 const REQUEST_ID_BYTES = 12
 /** What a client should wait before the same request, in seconds. */
 const RETRY_AFTER = '1'

@@ -5,6 +5,7 @@ import { malformed } from './envelope.ts'
 import { parseJsonBody } from './http-body.ts'
 import { type HttpResponse, jsonResponse } from './http-types.ts'
 import { JSON_TYPE } from './media-type.ts'
+import type { ApiName, FunctionGroup, ROUTES } from './routes.ts'
 import { describeIssue } from './schema-issue.ts'
 
 /** A request that found its handler, and whose body is of a type that this one takes. */
@@ -27,6 +28,14 @@ export interface Handler {
   /** What `accepts` takes, for the 415. */
   readonly wants?: string
   readonly run: (deps: Deps, call: Call) => Promise<HttpResponse>
+}
+
+/** The handlers of one function, by the name that routes.ts gives them. */
+export type Handlers = { readonly [api in ApiName]?: Handler }
+
+/** All handlers that the routes of `group` name, and no others. */
+export type HandlersOf<Group extends FunctionGroup> = {
+  readonly [api in Extract<(typeof ROUTES)[number], { readonly function: Group }>['api']]: Handler
 }
 
 /** A `POST /v1/<api>` with a JSON body: schema in, one service called, answer out. */

@@ -2,8 +2,7 @@ import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import type { Deps } from '../shared/service/deps.ts'
 import { type AccessPolicy, checkAccess, corsHeaders, preflightResponse } from './access-policy.ts'
 import { errorResponse, requestIdOf, toKafkaError } from './envelope.ts'
-import type { Handler } from './handler.ts'
-import { HANDLERS } from './handlers.ts'
+import type { Handler, Handlers } from './handler.ts'
 import { checkWireSize, decodedBody } from './http-body.ts'
 import type { Dialect, HttpRequest, HttpResponse } from './http-types.ts'
 import { contentTypeOf, unsupportedMediaType } from './media-type.ts'
@@ -13,12 +12,15 @@ import { ROUTES } from './routes.ts'
 /** Answers every request; it never rejects. */
 export type HttpService = (request: HttpRequest) => Promise<HttpResponse>
 
-/** The service as Request → Response on bytes: the checks of http-api §0 in their order, then the route's handler. */
-export function httpService(deps: Deps, policy: AccessPolicy): HttpService {
+/**
+ * The service as Request → Response on bytes: the checks of http-api §0 in their order, then the route's handler.
+ * A route whose handler is not among `handlers` is another function's.
+ */
+export function httpService(deps: Deps, policy: AccessPolicy, handlers: Handlers): HttpService {
   const router = newRouter(ROUTES)
   return async (request) => {
     const requestId = requestIdOf(request.headers['x-request-id'], deps.randomBytes)
-    const response = await respond({ deps, policy, router, requestId }, request)
+    const response = await respond({ deps, policy, router, handlers, requestId }, request)
     const headers = {
       ...response.headers,
       ...corsHeaders(policy, request.headers),
@@ -32,11 +34,12 @@ interface Context {
   readonly deps: Deps
   readonly policy: AccessPolicy
   readonly router: Router
+  readonly handlers: Handlers
   readonly requestId: string
 }
 
 async function respond(context: Context, request: HttpRequest): Promise<HttpResponse> {
-  const { deps, policy, router, requestId } = context
+  const { deps, policy, router, handlers, requestId } = context
   const dialect: Dialect = request.path.startsWith('/v1/') ? 'v1' : 'rest'
   try {
     checkAccess(policy, request.headers)
@@ -46,7 +49,8 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
     const match = router(request.method, request.path)
     if (match.found === 'path') return methodNotAllowed(match.allow, { requestId, dialect })
     if (match.found === 'nothing') throw new KafkaError('INVALID_REQUEST', 'unknown path', { restCode: 404 })
-    const handler: Handler = HANDLERS[match.api]
+    const handler = handlers[match.api]
+    if (handler === undefined) throw servedElsewhere(match.api)
     checkWireSize(request)
     const mediaType = checkedMediaType(handler, request)
     return await handler.run(deps, {
@@ -64,6 +68,10 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
 }
 
 const NO_BODY = new Uint8Array(0)
+
+function servedElsewhere(api: string): KafkaError {
+  return new KafkaError('INVALID_REQUEST', `path is not served here api=${api}`, { restCode: 404 })
+}
 
 function checkedMediaType(handler: Handler, request: HttpRequest): string {
   if (handler.accepts === undefined) return ''

@@ -1,12 +1,13 @@
-import * as z from 'zod'
 import { nodeCodecs } from '../shared/codecs/node-codecs.ts'
 import { type EmbeddedStores, openDataDirectory, openInMemory } from '../shared/embedded/data-directory.ts'
 import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../shared/protocol/limits.ts'
 import { bootCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
-import type { Clock, Deps, Logger } from '../shared/service/deps.ts'
+import type { Deps } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
+import { parseEnvironment } from './environment.ts'
+import { randomBytes, stderrLogger, systemClock } from './system.ts'
 
 /** What the local service is made of. */
 export interface EmbeddedOptions {
@@ -70,74 +71,5 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Embedded> 
 function openStores({ dataDirectory, nodes, durability }: EmbeddedOptions): EmbeddedStores {
   return dataDirectory === undefined
     ? openInMemory({ nodes })
-    : openDataDirectory(dataDirectory, { nodes, durability })
-}
-
-/** `a, b` → ['a', 'b'] */
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(/[,\n]/)
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== ''),
-  )
-
-const environmentSchema = z
-  .object({
-    /** `https://console.example, http://localhost:3000` */
-    STRATOLOG_CORS_ORIGINS: list,
-    /** `num.partitions=3, min.insync.replicas=1` */
-    STRATOLOG_CONFIG: list,
-  })
-  .transform((environment) => ({
-    corsOrigins: environment.STRATOLOG_CORS_ORIGINS,
-    configs: Object.fromEntries(environment.STRATOLOG_CONFIG.map(nameAndValue)),
-  }))
-
-function parseEnvironment(environment: NodeJS.ProcessEnv): z.infer<typeof environmentSchema> {
-  return environmentSchema.parse(environment)
-}
-
-function nameAndValue(entry: string): [string, string] {
-  const equals = entry.indexOf('=')
-  return equals < 0 ? [entry, ''] : [entry.slice(0, equals).trim(), entry.slice(equals + 1).trim()]
-}
-
-const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) {
-        resolve()
-        return
-      }
-      const finish = () => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', finish)
-        resolve()
-      }
-      const timer = setTimeout(finish, ms)
-      signal?.addEventListener('abort', finish)
-    }),
-  timeout: (ms) => {
-    const controller = new AbortController()
-    const timer = setTimeout(() => controller.abort(), ms)
-    return { signal: controller.signal, cancel: () => clearTimeout(timer) }
-  },
-}
-
-function randomBytes(count: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(count))
-}
-
-const stderrLogger: Logger = {
-  warn: (message, fields) => writeLine('WARN', message, fields),
-  error: (message, fields) => writeLine('ERROR', message, fields),
-}
-
-function writeLine(level: string, message: string, fields: Readonly<Record<string, unknown>>): void {
-  const line = { level, timestamp: new Date().toISOString(), message, ...fields }
-  process.stderr.write(`${JSON.stringify(line)}\n`)
+    : openDataDirectory({ path: dataDirectory, nodes, durability })
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { HANDLERS } from '../functions/handlers.ts'
 import { httpService } from '../functions/http.ts'
 import { type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
 import { malformedHttpResponse } from './malformed-http.ts'
@@ -34,7 +35,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000
  */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
   const { deps, policy, close: closeStores } = await embeddedDeps(options)
-  const answer = httpService(deps, policy)
+  const answer = httpService(deps, policy, HANDLERS)
   const closing = new AbortController()
   const inFlight = new Set<Promise<void>>()
   const onRequest = (message: IncomingMessage, response: ServerResponse) => {

@@ -1,3 +1,4 @@
+import { HANDLERS } from '../../functions/handlers.ts'
 import { httpService } from '../../functions/http.ts'
 import type { HttpResponse } from '../../functions/http-types.ts'
 import { embeddedDeps } from '../../functions/wiring.ts'
@@ -31,7 +32,7 @@ export async function testService(
     durability: 'process',
     configs,
   })
-  const answer = httpService(deps, { hosts: 'loopback', corsOrigins })
+  const answer = httpService(deps, { hosts: 'loopback', corsOrigins }, HANDLERS)
   const send = async (request: TestRequest): Promise<TestAnswer> => {
     const method = request.method ?? (request.body === undefined ? 'GET' : 'POST')
     const queryAt = request.path.indexOf('?')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { HANDLERS } from '../../functions/handlers.ts'
 import { httpService } from '../../functions/http.ts'
 import { testService } from '../support/http-service.ts'
 
@@ -65,7 +66,7 @@ test('a fault of our own is a 500 that tells nothing, and is logged with its sta
     documents: { ...service.deps.documents, list: () => Promise.reject(new TypeError('secret detail')) },
     log: { ...service.deps.log, error: (...line: unknown[]) => lines.push(line) },
   }
-  const response = await httpService(broken, { hosts: 'any', corsOrigins: [] })({
+  const response = await httpService(broken, { hosts: 'any', corsOrigins: [] }, HANDLERS)({
     method: 'GET',
     path: '/topics',
     query: new URLSearchParams(),

@@ -1,0 +1,15 @@
+import { createTopicsFunction } from '../create-topics.ts'
+import { deleteTopicsFunction } from '../delete-topics.ts'
+import { describeClusterFunction } from '../describe-cluster.ts'
+import { describeConfigsFunction } from '../describe-configs.ts'
+import type { HandlersOf } from '../handler.ts'
+import { metadataFunction } from '../metadata.ts'
+
+/** What the admin function answers: topics, configs and the cluster. */
+export const ADMIN_HANDLERS: HandlersOf<'admin'> = {
+  metadata: metadataFunction,
+  createTopics: createTopicsFunction,
+  deleteTopics: deleteTopicsFunction,
+  describeConfigs: describeConfigsFunction,
+  describeCluster: describeClusterFunction,
+}

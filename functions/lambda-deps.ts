@@ -1,0 +1,63 @@
+import * as z from 'zod'
+import { dynamoClient, s3Client } from '../shared/aws/clients.ts'
+import { dynamoDocumentStore } from '../shared/aws/dynamo-document-store.ts'
+import { s3ObjectStore } from '../shared/aws/s3-object-store.ts'
+import { nodeCodecs } from '../shared/codecs/node-codecs.ts'
+import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
+import { LIMITS } from '../shared/protocol/limits.ts'
+import { bootCluster, findCluster } from '../shared/service/boot-cluster.ts'
+import { newCaches } from '../shared/service/caches.ts'
+import type { Deps } from '../shared/service/deps.ts'
+import type { AccessPolicy } from './access-policy.ts'
+import { nameAndValue, parseEnvironment } from './environment.ts'
+import type { LambdaOptions } from './lambda.ts'
+import { randomBytes, stderrLogger, systemClock } from './system.ts'
+
+/** The longest a fetch waits in a Lambda, where waiting costs more than asking again. */
+const MAX_FETCH_WAIT_MS = 2000
+
+const environmentSchema = z.object({
+  STRATOLOG_TABLE: z.string().min(1),
+  /** `use1-az4=bucket-a, use1-az5=bucket-b`: the storage nodes in the order of their ids, by zone. */
+  STRATOLOG_NODES: z.string().transform((text) =>
+    text.split(',').map((entry) => {
+      const [zone, bucket] = nameAndValue(entry)
+      return { zone, bucket }
+    }),
+  ),
+  /** Set for an emulator of AWS, which has no host name per bucket. */
+  AWS_ENDPOINT_URL: z.string().optional(),
+})
+
+/**
+ * What makes a Lambda's dependencies. The clients are made at once, so that this happens while the environment starts;
+ * the rest on the first call. `find` is for a role that may only read: it does not make a cluster that is not there.
+ *
+ * Rejects as `bootCluster` and `findCluster` do, and with a ZodError when the environment is incomplete.
+ */
+export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
+  const dynamo = dynamoClient()
+  const s3 = s3Client({ pathStyle: process.env.AWS_ENDPOINT_URL !== undefined })
+  return async () => {
+    const { STRATOLOG_TABLE: table, STRATOLOG_NODES: buckets } = environmentSchema.parse(process.env)
+    const { configs: given, corsOrigins } = parseEnvironment(process.env)
+    const configs = parseClusterConfigs(given, buckets.length)
+    const documents = dynamoDocumentStore(dynamo, table)
+    const nodes = new Map(buckets.map(({ bucket }, nodeId) => [nodeId, s3ObjectStore(s3, bucket)]))
+    const ports = { documents, nodes, clock: systemClock, randomBytes }
+    const zoneOf = (nodeId: number) => buckets[nodeId]?.zone ?? ''
+    const { clusterId } = await (boot === 'make' ? bootCluster(ports, zoneOf) : findCluster(ports))
+    const deps: Deps = {
+      ...ports,
+      clusterId,
+      codecs: nodeCodecs,
+      configs,
+      limits: LIMITS,
+      maxFetchWaitMs: MAX_FETCH_WAIT_MS,
+      caches: newCaches(),
+      log: stderrLogger,
+    }
+    const policy: AccessPolicy = { hosts: 'any', corsOrigins }
+    return { deps, policy }
+  }
+}
