@@ -94,8 +94,10 @@ function changeMap(map: Item, tree: ChangeTree, before: Item): Item {
       after[name] = changeMap(old, change, before)
     } else if (change.change === 'remove') {
       delete after[name]
-    } else if (!change.ifAbsent || old === undefined) {
-      after[name] = change.change === 'set' ? change.value : copied(change, before)
+    } else {
+      // DynamoDB's if_not_exists reads what it would write even where it then does not: `from` must always exist.
+      const value = change.change === 'set' ? change.value : copied(change, before)
+      if (!change.ifAbsent || old === undefined) after[name] = value
     }
   }
   return after

@@ -115,9 +115,9 @@ function make(change: Change, before: Item, after: Tree): boolean {
   if (!isMap(found)) return false
   const parent = found as Tree
   if (change.change === 'remove') return delete parent[name]
-  if (change.ifAbsent && read(before, change.path) !== undefined) return true
   const value = change.change === 'set' ? change.value : read(before, change.from)
   if (value === undefined) return false
+  if (change.ifAbsent && read(before, change.path) !== undefined) return true
   if (change.change === 'set' || change.plus === undefined) {
     parent[name] = structuredClone(value)
     return true

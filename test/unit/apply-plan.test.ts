@@ -165,10 +165,10 @@ describe('changes', () => {
       expected: { a: 1, b: 1 },
     },
     {
-      name: 'a copy ifAbsent reads nothing when there is something',
-      given: { a: 1 },
+      name: 'a copy ifAbsent leaves what is there',
+      given: { a: 1, b: 2 },
       when: [copyIfAbsent(['a'], ['b'])],
-      expected: { a: 1 },
+      expected: { a: 1, b: 2 },
     },
     {
       name: 'remove removes',
@@ -245,6 +245,7 @@ describe('malformed for this document', () => {
     { name: 'removing below nothing', given: {}, when: remove(['a', 'x']) },
     { name: 'a copy of an absent path', given: {}, when: copy(['a'], ['b']) },
     { name: 'a copy ifAbsent of an absent path', given: {}, when: copyIfAbsent(['a'], ['b']) },
+    { name: 'the same, of a path that is there', given: { a: 1 }, when: copyIfAbsent(['a'], ['b']) },
     { name: 'an addition to a string', given: { b: '1' }, when: copyPlus(['a'], ['b'], 1) },
   ])('$name, unless a check fails first', ({ given, when }) => {
     expect(nameOfError(() => applyPlan(given, { checks: [], changes: [when] }))).toBe('UNKNOWN_SERVER_ERROR')
