@@ -1,16 +1,13 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { applyPlan, holds } from '../core/apply-plan.ts'
-import { assertWellFormed } from '../core/plan-shape.ts'
 import type { Item } from '../core/update-plan.ts'
 import { assert } from '../protocol/kafka-error.ts'
+import { assertActions } from '../store/assert-actions.ts'
 import type { Action, DocumentStore, Entry, Expected, Key, Verdict } from '../store/document-store.ts'
 import { storageCall, transactionOf } from './sqlite-transaction.ts'
 
 /** DynamoDB's bound on a document, so that what fits here fits there. It is held against the JSON, which is about as long. */
 const MAX_ITEM_BYTES = 400 * 1024
-
-/** DynamoDB's bound on a transaction. */
-const MAX_TRANSACT_ACTIONS = 100
 
 /**
  * Documents in one SQLite table, in a database that nobody else writes to. Reads are always strong. Every method does its
@@ -129,14 +126,6 @@ function isVersion(item: Item | undefined, expected: Expected): boolean {
 
 function withNextVersion(item: Item, expected: Expected): Item {
   return { ...item, ver: expected === 'absent' ? 1 : expected + 1 }
-}
-
-function assertActions(actions: readonly Action[]): void {
-  const { length } = actions
-  assert(length >= 1 && length <= MAX_TRANSACT_ACTIONS, `transaction of another size actions=${length}`)
-  const keys = new Set(actions.map(({ key }) => JSON.stringify([key.pk, key.sk])))
-  assert(keys.size === length, `transaction names a document twice actions=${length} documents=${keys.size}`)
-  for (const action of actions) if (action.action === 'update') assertWellFormed(action.plan)
 }
 
 function allows(action: Action, before: Item | undefined): boolean {
