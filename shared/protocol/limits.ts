@@ -19,6 +19,19 @@ export const LIMITS = {
   putTries: 2,
   /** Time-out of one GET; then another replica is asked. */
   getTimeoutMs: 500,
+  /** Tries of an object's conditional PUT that met another one of the same key on its way. */
+  conditionalPutTries: 4,
+  /** Time-out of one call of the document store: a hundred times what it takes. */
+  documentTimeoutMs: 3000,
+  /** Tries of a read of the document store, which has no effect; the pause before a further one doubles. */
+  documentReadTries: 3,
+  documentRetryMs: 50,
+  /** Time-out of a new connection's handshake. */
+  connectTimeoutMs: 1000,
+  /** A connection idle for longer may be dead: frozen with its Lambda, or dropped by what lies between. */
+  maxIdleConnectionMs: 3000,
+  /** Connections to one endpoint; further calls wait for one of them. */
+  maxConnections: 128,
   /** Pages walked down past for one offset: pages a truncation left behind. */
   maxPageWalk: 16,
   /** Pages read for one older duplicate of an idempotent producer. */
