@@ -11,6 +11,7 @@ export default defineConfig({
       project('property', 60_000),
       project('contract', 60_000),
       project('integration', 600_000),
+      project('cdk', 120_000),
     ],
   },
 })

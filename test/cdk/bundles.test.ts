@@ -1,0 +1,81 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { beforeAll, expect, test } from 'vitest'
+import { LAMBDA_GROUPS } from '../../cdk/functions.ts'
+import { ADMIN_HANDLERS } from '../../functions/groups/admin-handlers.ts'
+import { FETCH_HANDLERS } from '../../functions/groups/fetch-handlers.ts'
+import { PRODUCE_HANDLERS } from '../../functions/groups/produce-handlers.ts'
+import { REST_HANDLERS } from '../../functions/groups/rest-handlers.ts'
+import type { Handlers } from '../../functions/handler.ts'
+import { HANDLERS } from '../../functions/handlers.ts'
+import { ROUTES } from '../../functions/routes.ts'
+
+const TABLES: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Handlers } = {
+  produce: PRODUCE_HANDLERS,
+  fetch: FETCH_HANDLERS,
+  admin: ADMIN_HANDLERS,
+  rest: REST_HANDLERS,
+}
+
+/** The file of a handler: its API in kebab-case, several of REST in one. */
+const FILES: { readonly [api: string]: string } = {
+  restRoot: 'rest-cluster',
+  restHealth: 'rest-cluster',
+  restBrokers: 'rest-cluster',
+  restTopic: 'rest-topics',
+  restPartitions: 'rest-topics',
+  restPartition: 'rest-topics',
+}
+
+const fileOf = (api: string) =>
+  `functions/${FILES[api] ?? api.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.ts`
+
+/** The project's own files in the bundle of each group. */
+const inputs = new Map<string, readonly string[]>()
+beforeAll(async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  for (const group of LAMBDA_GROUPS) {
+    const { metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: [`functions/groups/${group}.ts`],
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      platform: 'node',
+      mainFields: ['module', 'main'],
+      outfile: 'index.mjs',
+    })
+    const [output] = Object.values(metafile.outputs)
+    const used = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    inputs.set(
+      group,
+      used.map(([file]) => file),
+    )
+  }
+})
+
+test('there is a Lambda for every group that has a route', () => {
+  expect([...new Set(ROUTES.map((route) => route.function))].sort()).toEqual([...LAMBDA_GROUPS].sort())
+})
+
+test('every route has its handler in its own group, and in no other', () => {
+  for (const { api, function: owner } of ROUTES) {
+    for (const group of LAMBDA_GROUPS) {
+      expect(TABLES[group][api], `${api} in ${group}`).toBe(group === owner ? HANDLERS[api] : undefined)
+    }
+  }
+})
+
+test.each(LAMBDA_GROUPS)("the bundle of %s holds its own handlers and no other group's", (group) => {
+  for (const { api, function: owner } of ROUTES) {
+    const has = inputs.get(group)?.includes(fileOf(api))
+    expect(has, `${fileOf(api)} in ${group}`).toBe(group === owner)
+  }
+})
+
+test.each(LAMBDA_GROUPS)('the bundle of %s holds the AWS adapters and not the embedded ones', (group) => {
+  const files = inputs.get(group) ?? []
+  expect(files).toContain('shared/aws/dynamo-document-store.ts')
+  expect(files.filter((file) => file.startsWith('shared/embedded/') || file.startsWith('local/'))).toEqual([])
+})
