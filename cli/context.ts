@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type RetryPolicy, type Transport, transport } from '../client/index.ts'
+import { signingTerms, sigv4Fetch } from './sigv4-fetch.ts'
 
 /** What every command that calls the service is given. */
 export interface Context {
@@ -25,16 +26,18 @@ export const AT_ONCE: Partial<RetryPolicy> = { whenNotConnected: 'fail', deliver
 interface GlobalOptions {
   readonly endpoint: string
   readonly apiKey?: string
+  readonly auth: 'none' | 'iam'
   readonly output: 'table' | 'json'
 }
 
 /** The context of a command, from its global options. From now on SIGINT aborts instead of killing. */
 export function contextOf(command: Command): Context {
-  const { endpoint, apiKey, output } = command.optsWithGlobals<GlobalOptions>()
+  const { endpoint, apiKey, auth, output } = command.optsWithGlobals<GlobalOptions>()
+  const signing = auth === 'iam' ? { fetch: sigv4Fetch(signingTerms(endpoint, process.env)) } : {}
   return {
     output,
     signal: interruptSignal(),
-    connect: (retry) => transport({ endpoint, apiKey, clientId: 'stratolog-cli', retry }),
+    connect: (retry) => transport({ endpoint, apiKey, clientId: 'stratolog-cli', retry, ...signing }),
   }
 }
 

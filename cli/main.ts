@@ -39,6 +39,12 @@ function program(): Command {
     )
     .addOption(new Option('--api-key <key>', 'credential').env('STRATOLOG_API_KEY'))
     .addOption(
+      new Option('--auth <kind>', "iam signs requests with AWS's credentials from the environment")
+        .env('STRATOLOG_AUTH')
+        .choices(['none', 'iam'])
+        .default('none'),
+    )
+    .addOption(
       new Option('--output <form>', 'json prints the native answer')
         .choices(['table', 'json'])
         .default('table'),
