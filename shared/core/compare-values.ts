@@ -23,7 +23,7 @@ export function same(left: Value, right: Value): boolean {
  * Orders two strings by their UTF-8 bytes, without encoding them. UTF-16 code units order the same way, but for
  * surrogates: they stand for code points above U+FFFF, so they go behind U+E000 to U+FFFF.
  */
-export function compareUtf8(left: string, right: string): number {
+function compareUtf8(left: string, right: string): number {
   const length = Math.min(left.length, right.length)
   for (let index = 0; index < length; index++) {
     const one = left.charCodeAt(index)
