@@ -70,7 +70,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Embedded> 
 function openStores({ dataDirectory, nodes, durability }: EmbeddedOptions): EmbeddedStores {
   return dataDirectory === undefined
     ? openInMemory({ nodes })
-    : openDataDirectory(dataDirectory, { nodes, durability })
+    : openDataDirectory({ path: dataDirectory, nodes, durability })
 }
 
 /** `a, b` → ['a', 'b'] */
