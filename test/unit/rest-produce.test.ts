@@ -29,7 +29,7 @@ function failingAfter(deps: Deps, count: number): Deps {
     }
     return [id, { ...node, put }] as const
   })
-  return { ...deps, nodes: new Map(nodes) }
+  return { ...deps, nodes: new Map(nodes), log: { warn: () => {}, error: () => {} } }
 }
 
 test('after a failure the rest of the partition is not tried, and says so', async () => {
