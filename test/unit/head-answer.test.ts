@@ -22,7 +22,8 @@ const fullTail = Object.fromEntries([1, 2, 3, 4].map((ms) => [packReference(refe
 const REASONS: readonly { because: string; changes: Partial<Head> }[] = [
   { because: 'applied', changes: { tail: { ...fullTail, [packReference(next.reference)]: 40 } } },
   { because: 'error INVALID_PRODUCER_EPOCH', changes: { producers: { [P7]: state(8, 4), a: 1, b: 1 } } },
-  { because: 'duplicate', changes: { producers: { [P7]: state(9), a: 1, b: 1 } } },
+  { because: 'duplicate', changes: { producers: { [P7]: state(18), a: 1, b: 1 } } },
+  { because: 'error OUT_OF_ORDER_SEQUENCE_NUMBER', changes: { producers: { [P7]: state(17), a: 1, b: 1 } } },
   { because: 'error LEADER_NOT_AVAILABLE', changes: { leader: undefined } },
   { because: 'moved', changes: { leaderEpoch: 1 } },
   { because: 'moved', changes: { partitionEpoch: 1 } },

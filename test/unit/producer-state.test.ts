@@ -54,7 +54,16 @@ test.each<{
     expected: 'gap',
   },
 ])('$name', ({ given, when, expected }) => {
-  expect(judgeSequence(given, when)).toBe(expected)
+  expect(judgeSequence(given, when, 1)).toBe(expected)
+})
+
+test.each<{ name: string; given: number; recordCount: number; expected: Verdict }>([
+  { name: 'all of which was there before is a duplicate', given: 5, recordCount: 3, expected: 'duplicate' },
+  { name: 'that reaches beyond what was there overlaps', given: 5, recordCount: 4, expected: 'overlap' },
+  { name: 'that begins with the last one overlaps', given: 7, recordCount: 2, expected: 'overlap' },
+  { name: 'that is next may have any size', given: 8, recordCount: 2, expected: 'next' },
+])('a batch $name', ({ given, recordCount, expected }) => {
+  expect(judgeSequence(stored(8), batch(given), recordCount)).toBe(expected)
 })
 
 test.each([
