@@ -5,6 +5,7 @@ import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../shared/protocol/limits.ts'
 import { bootCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
+import { finishDeletions } from '../shared/service/delete-topics.ts'
 import type { Clock, Deps, Logger } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
 
@@ -59,6 +60,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Embedded> 
       caches: newCaches(),
       log: stderrLogger,
     }
+    await finishDeletions(deps)
     const policy: AccessPolicy = { hosts: 'loopback', corsOrigins: environment.corsOrigins }
     return { deps, policy, close: () => stores.close() }
   } catch (error) {
