@@ -17,6 +17,9 @@ const MIN_LINES = 100_000
 const MIN_BATCHES = 1000
 const CONNECTIONS = 8
 const KILLS = 20
+/** Batches over 64 KiB, which are written off the event loop. */
+const LARGE_ONE_IN = 20
+const LARGE_LINES = 2500
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const newSeed = () => crypto.getRandomValues(new Uint16Array(1))[0] ?? 0
@@ -126,12 +129,12 @@ describe(`a service that is killed ${KILLS} times while eight connections produc
   })
 })
 
-/** The lines in batches of several, as many as the connections have work for. */
+/** The lines in batches of several, some of them so large that requests overtake each other in the service. */
 function batchesOf(lines: readonly Buffer[]): Buffer[][] {
   const random = seededRandom(lines.length)
   const batches: Buffer[][] = []
   for (let start = 0; start < lines.length; ) {
-    const end = start + random.integer(1, 200)
+    const end = start + (random.integer(1, LARGE_ONE_IN) === 1 ? LARGE_LINES : random.integer(1, 100))
     batches.push(lines.slice(start, end))
     start = end
   }

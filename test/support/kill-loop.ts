@@ -24,8 +24,9 @@ export interface KillLoopReport extends LogCheck {
   readonly servingKills: number
   readonly startingKills: number
   readonly sentBatches: number
-  /** Requests that broke off with their effect unknown. */
+  /** Requests whose effect stayed unknown; of these, the ones whose answer the producer did not wait for. */
   readonly unknownEffects: number
+  readonly abandoned: number
   /** Batches of which the service said at last that they had been there before, without their offset. */
   readonly knownBefore: number
   /** Refused requests by Kafka's name for why; each was sent again. */
@@ -69,6 +70,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
       problems: [...check.problems, ...uncopied],
       sentBatches: sent.length,
       unknownEffects: sent.reduce((sum, { unknown }) => sum + unknown, 0),
+      abandoned: sent.reduce((sum, { abandoned }) => sum + abandoned, 0),
       knownBefore: sent.filter(({ baseOffset }) => baseOffset === 'known before').length,
       refusals: service.refusals,
       longestStartMs: service.longestStartMs(),

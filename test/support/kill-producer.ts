@@ -1,6 +1,6 @@
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
 import { encodeBatch } from '../../shared/protocol/encode-batch.ts'
-import { produceBody, produceOnce } from './raw-client.ts'
+import { ABANDONED, produceBody, produceOnce } from './raw-client.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** A batch that a producer sends until it is acknowledged, and what it was told of it. */
@@ -9,8 +9,10 @@ export interface SentBatch {
   readonly lines: readonly Buffer[]
   /** Keys of its records, which no other record of the topic has. */
   readonly keys: readonly string[]
-  /** Times that its effect stayed unknown, because the service was killed under the request. */
+  /** Times that its effect stayed unknown: the service was killed under the request, or the producer left it. */
   unknown: number
+  /** The latter of these. */
+  abandoned: number
   /** Undefined until it is acknowledged; `known before` when the service no longer knows where it is. */
   baseOffset: number | 'known before' | undefined
 }
@@ -39,14 +41,24 @@ export interface ProducerPlan {
   readonly isIdempotent: boolean
 }
 
-const MAX_LINES_PER_BATCH = 8
+/**
+ * One batch in so many is large: its copies are written off the event loop, where other requests, and kills, come in
+ * between. The others are too small for that.
+ */
+const LARGE_ONE_IN = 6
+const LARGE_LINES = { min: 1200, max: 2400 }
+const SMALL_LINES = { min: 1, max: 8 }
+/** One request in so many is left without its answer, after so long at most. */
+const ABANDONED_ONE_IN = 8
+const MAX_PATIENCE_MS = 6
 /** Refusals of one batch that may follow each other while the service lives: they are retriable, but not for ever. */
 const MAX_REFUSALS = 100
 const KNOWN_BEFORE = 'DUPLICATE_SEQUENCE_NUMBER'
 
 /**
  * One connection with one batch in flight: each is sent again, to the next life of the service if this one broke off,
- * until it is acknowledged. Ends when it is over and nothing is in flight.
+ * until it is acknowledged. Now and then it does not wait for the answer and sends the batch again at once. Ends when it
+ * is over and nothing is in flight.
  */
 export async function runProducer(plan: ProducerPlan, lives: Lives): Promise<SentBatch[]> {
   const sent: SentBatch[] = []
@@ -57,7 +69,11 @@ export async function runProducer(plan: ProducerPlan, lives: Lives): Promise<Sen
     const body = produceBody(plan.topic, encode(plan, batch, baseSequence))
     sent.push(batch)
     baseSequence += batch.lines.length
-    life = await sendUntilAcknowledged(batch, body, { lives, life: life ?? (await lives.next(undefined)) })
+    life = await sendUntilAcknowledged(batch, body, {
+      lives,
+      life: life ?? (await lives.next(undefined)),
+      random: plan.random,
+    })
   }
   return sent
 }
@@ -65,12 +81,14 @@ export async function runProducer(plan: ProducerPlan, lives: Lives): Promise<Sen
 async function sendUntilAcknowledged(
   batch: SentBatch,
   body: Buffer<ArrayBuffer>,
-  service: { readonly lives: Lives; readonly life: Life },
+  service: { readonly lives: Lives; readonly life: Life; readonly random: SeededRandom },
 ): Promise<Life> {
-  const { lives } = service
+  const { lives, random } = service
   let { life } = service
   for (let refusals = 0; refusals < MAX_REFUSALS; ) {
-    const outcome = await produceOnce(life.endpoint, body)
+    const isPatient = random.integer(1, ABANDONED_ONE_IN) > 1
+    const abandonAfterMs = isPatient ? undefined : random.integer(0, MAX_PATIENCE_MS)
+    const outcome = await produceOnce(life.endpoint, body, { abandonAfterMs })
     if (outcome.kind === 'acknowledged') {
       batch.baseOffset = outcome.baseOffset
       lives.acknowledged()
@@ -81,7 +99,9 @@ async function sendUntilAcknowledged(
       return life
     }
     if (outcome.kind === 'unknown') batch.unknown += 1
-    if (outcome.kind === 'unknown' || outcome.errorName === 'ECONNREFUSED') {
+    if (outcome.errorName === ABANDONED) {
+      batch.abandoned += 1
+    } else if (outcome.kind === 'unknown' || outcome.errorName === 'ECONNREFUSED') {
       life = await lives.next(life)
     } else {
       refusals += 1
@@ -92,13 +112,15 @@ async function sendUntilAcknowledged(
 }
 
 function nextBatch({ producer, lines, random }: ProducerPlan, number: number): SentBatch {
-  const count = random.integer(1, MAX_LINES_PER_BATCH)
+  const { min, max } = random.integer(1, LARGE_ONE_IN) === 1 ? LARGE_LINES : SMALL_LINES
+  const count = random.integer(min, max)
   const start = random.integer(0, lines.length - count)
   return {
     producer,
     lines: lines.slice(start, start + count),
     keys: Array.from({ length: count }, (_, position) => `${producer}/${number}/${position}`),
     unknown: 0,
+    abandoned: 0,
     baseOffset: undefined,
   }
 }

@@ -17,13 +17,15 @@ export interface LogBatch {
   readonly records: readonly LogRecord[]
 }
 
+/** `errorName` of a request whose answer the client did not wait for. */
+export const ABANDONED = 'ABANDONED'
 const REQUEST_TIMEOUT_MS = 20_000
 const FRAME_TYPE = 'application/vnd.stratolog.frame'
 
 /** Creates a topic of one partition that is copied to three nodes. */
 export async function createTopic(endpoint: string, name: string): Promise<void> {
   const topics = [{ name, numPartitions: 1, replicationFactor: 3 }]
-  const answer = await post(endpoint, 'create-topics', JSON.stringify({ topics }))
+  const answer = await post(endpoint, 'create-topics', { body: JSON.stringify({ topics }) })
   const body = (await answer.json()) as { topics?: { errorCode: number }[] }
   if (body.topics?.[0]?.errorCode !== 0) throw new Error(`topic not created answer=${JSON.stringify(body)}`)
 }
@@ -34,15 +36,29 @@ export function produceBody(topic: string, batch: Uint8Array): Buffer<ArrayBuffe
   return Buffer.concat(encodeFrame({ acks: -1, topics: [{ name: topic, partitions }] }, [batch]))
 }
 
-/** Sends what `produceBody` made once, and never again. */
-export async function produceOnce(endpoint: string, body: Buffer<ArrayBuffer>): Promise<Outcome> {
+/**
+ * Sends what `produceBody` made once, and never again. With `abandonAfterMs` it may leave without the answer: the effect
+ * is unknown then, and errorName `ABANDONED`.
+ */
+export async function produceOnce(
+  endpoint: string,
+  body: Buffer<ArrayBuffer>,
+  options: { readonly abandonAfterMs?: number | undefined } = {},
+): Promise<Outcome> {
+  const abandoned = new AbortController()
+  const { abandonAfterMs } = options
+  const timer = abandonAfterMs === undefined ? undefined : setTimeout(() => abandoned.abort(), abandonAfterMs)
+
   let answer: Response
   let text: string
   try {
-    answer = await post(endpoint, 'produce', body, FRAME_TYPE)
+    answer = await post(endpoint, 'produce', { body, contentType: FRAME_TYPE, signal: abandoned.signal })
     text = await answer.text()
   } catch (error) {
+    if (abandoned.signal.aborted) return { kind: 'unknown', errorName: ABANDONED }
     return networkOutcome(error)
+  } finally {
+    clearTimeout(timer)
   }
   if (answer.status !== 200) {
     const { effect, kafka_error } = JSON.parse(text) as { effect: string; kafka_error: string }
@@ -72,28 +88,30 @@ export async function readLog(endpoint: string, topic: string): Promise<LogBatch
 
 async function fetchFrom(endpoint: string, topic: string, fetchOffset: number) {
   const partitions = [{ partitionIndex: 0, fetchOffset, partitionMaxBytes: 4 * 1024 * 1024 }]
-  const request = JSON.stringify({ maxWaitMs: 0, topics: [{ name: topic, partitions }] })
-  const answer = await post(endpoint, 'fetch', request, 'application/json', FRAME_TYPE)
+  const body = JSON.stringify({ maxWaitMs: 0, topics: [{ name: topic, partitions }] })
+  const answer = await post(endpoint, 'fetch', { body, accept: FRAME_TYPE })
   if (answer.status !== 200) throw new Error(`fetch failed answer=${await answer.text()}`)
-  const { header, body } = decodeFrame(new Uint8Array(await answer.arrayBuffer()), MAX_FRAME_HEADER_BYTES)
-  const row = (header as FetchResponse<FetchedFrame>).topics[0]?.partitions[0]
+  const frame = decodeFrame(new Uint8Array(await answer.arrayBuffer()), MAX_FRAME_HEADER_BYTES)
+  const row = (frame.header as FetchResponse<FetchedFrame>).topics[0]?.partitions[0]
   if (row?.errorCode !== 0) throw new Error(`fetch failed row=${JSON.stringify(row)}`)
-  return { highWatermark: row.highWatermark, batches: body }
+  return { highWatermark: row.highWatermark, batches: frame.body }
 }
 
-function post(
-  endpoint: string,
-  api: string,
-  body: string | Buffer<ArrayBuffer>,
-  contentType = 'application/json',
-  accept = '*/*',
-) {
+function post(endpoint: string, api: string, { body, contentType, accept, signal }: Sent): Promise<Response> {
+  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
   return fetch(`${endpoint}/v1/${api}`, {
     method: 'POST',
-    headers: { 'content-type': contentType, accept },
+    headers: { 'content-type': contentType ?? 'application/json', accept: accept ?? '*/*' },
     body,
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   })
+}
+
+interface Sent {
+  readonly body: string | Buffer<ArrayBuffer>
+  readonly contentType?: string
+  readonly accept?: string
+  readonly signal?: AbortSignal
 }
 
 /** Where nothing listened, nothing was sent; a connection that broke, or stayed silent, tells nothing. */
