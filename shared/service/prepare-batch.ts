@@ -139,6 +139,7 @@ function recompressed(deps: Deps, topic: Topic, batch: { header: BatchHeader; by
     codecs: deps.codecs,
     ...(producerId >= 0 ? { producer: { producerId, producerEpoch, baseSequence } } : {}),
   })
-  // As in Kafka, max.message.bytes is checked as the producer sent it; only what no request could hold is refused here.
-  return { bytes, header: openBatch(bytes, { maxBytes: MAX_DECOMPRESSED_BYTES }) }
+  // As in Kafka, max.message.bytes holds for a batch as it was sent and as it is stored: none grows beyond a fetch.
+  const maxBytes = Number(effectiveConfig(topic, deps.configs, 'max.message.bytes').value)
+  return { bytes, header: openBatch(bytes, { maxBytes }) }
 }
