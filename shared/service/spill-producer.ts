@@ -45,7 +45,11 @@ export async function spillOneProducer(deps: Deps, partition: Partition, head: H
   }
   await storeIfNewer(deps, partition, producer, spilled)
   const verdict = await updateHead(deps, partition, spillProducer(head, producer))
-  if (verdict.head === undefined) throw topicGone(partition)
+  if (verdict.head === undefined) {
+    // Who deleted the topic may have swept before the document was put.
+    await deps.documents.delete(producerStateKey(pkOf(partition), producer), [])
+    throw topicGone(partition)
+  }
   return verdict.head
 }
 
