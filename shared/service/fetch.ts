@@ -96,7 +96,10 @@ async function waitForMove(
     if (leftMs <= 0 || signal?.aborted === true) return false
     await deps.clock.sleep(Math.min(pollMs, leftMs), signal)
     pollMs = Math.min(pollMs * 2, deps.limits.maxWaitPollMs)
-    const moved = await Promise.all(plans.map(({ partition, head }) => hasMoved(deps, partition, head)))
+    // A poll that failed says nothing: the wait goes on.
+    const moved = await Promise.all(
+      plans.map(({ partition, head }) => rowOf(() => hasMoved(deps, partition, head))),
+    )
     if (moved.includes(true)) return true
   }
 }
