@@ -302,17 +302,26 @@ describe('C5: a producer absent from the head is not new', () => {
     await sound(deps, topicId)
   })
 
-  test('one with an open transaction, or in the tail, stays: there is no room for another', async () => {
+  test('one whose last batch is in the tail makes room once that is paged', async () => {
     const deps = await testDeps({ limits: { ...LONELY, pageEntries: 4 } })
     const topicId = await createTopic(deps)
     await produceOne(deps, sequenced(0, 7))
-    expect(await produceOne(deps, sequenced(0, 8))).toMatchObject({
-      errorName: 'KAFKA_STORAGE_ERROR',
-      effect: 'none',
-    })
-    await changeHead(deps, topicId, { tail: {}, openTransactions: { '7': 0 }, openEpochs: { '7': 0 } })
+    expect(await produceOne(deps, sequenced(0, 8))).toMatchObject({ errorName: undefined, baseOffset: 1 })
+    expect(await produceOne(deps, sequenced(0, 7))).toMatchObject({ errorName: undefined, baseOffset: 0 })
+    await sound(deps, topicId)
+  })
+
+  test.each([
+    { name: 'with an open transaction', changes: { openTransactions: { '7': 0 }, openEpochs: { '7': 0 } } },
+    { name: 'at or above the high watermark', changes: { highWatermark: 0 } },
+  ])('one $name stays: there is no room for another', async ({ changes }) => {
+    const deps = await testDeps({ limits: LONELY })
+    const topicId = await createTopic(deps)
+    await produceOne(deps, sequenced(0, 7))
+    await changeHead(deps, topicId, changes)
     expect(await produceOne(deps, sequenced(0, 8), { acks: 1 })).toMatchObject({
       errorName: 'KAFKA_STORAGE_ERROR',
+      effect: 'none',
     })
   })
 })
