@@ -68,8 +68,8 @@ export async function fetchBatches(reading: Reading): Promise<FetchedBatch[]> {
 
 /** The error of a row that may pass; throws one that will not. */
 function checkRow(reading: Reading, position: Position, row: FetchedBatches): StratologError | undefined {
-  const { transport, topic } = reading
-  const at = `topic=${topic.name} partition=${position.partition} offset=${position.nextOffset}`
+  const { transport } = reading
+  const at = placeText(reading, position.partition, position.nextOffset)
   if ('divergingEpoch' in row && row.divergingEpoch !== undefined) {
     throw stopped('FENCED_LEADER_EPOCH', `what was read is not in the log any more ${at}`)
   }
@@ -81,7 +81,9 @@ function checkRow(reading: Reading, position: Position, row: FetchedBatches): St
   const nowMs = transport.now()
   position.failingSinceMs ??= nowMs
   const isOver = nowMs - position.failingSinceMs >= transport.retry.deliveryTimeoutMs
-  if (!error.retriable || isOver) throw stopped(error.errorName, `${error.message} ${at}`)
+  if (!error.retriable || isOver) {
+    throw stopped(error.errorName, error.message.includes(at) ? error.message : `${error.message} ${at}`)
+  }
   return error
 }
 
@@ -152,7 +154,11 @@ function corruptNamed<T>(reading: Reading, partition: number, offset: number, re
     return read()
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    const at = `topic=${reading.topic.name} partition=${partition} offset=${offset}`
-    throw stopped('CORRUPT_MESSAGE', `${message} ${at}`, error)
+    throw stopped('CORRUPT_MESSAGE', `${message} ${placeText(reading, partition, offset)}`, error)
   }
+}
+
+/** As the service names a place in a log. */
+function placeText(reading: Reading, partition: number, offset: number): string {
+  return `partition=${reading.topic.name}-${partition} offset=${offset}`
 }

@@ -85,6 +85,7 @@ async function produce(name: string, options: ProduceOptions, context: Context):
   const transport = context.connect({})
   const topic = await openTopic(transport, { name, known, partition: options.partition }, context.signal)
   const shown = progress(process.stderr, isProgressShown(options), transport.now)
+  const underWay = late(context.signal)
   let failure: Error | undefined
   const queue = sendQueue({
     batcher: batcher({
@@ -98,7 +99,7 @@ async function produce(name: string, options: ProduceOptions, context: Context):
       const delivery = { topic: { name, topicId: topic.topicId }, acks: ACKS[options.acks] }
       return deliver(transport, batches.map(encoderFor(options)), {
         ...delivery,
-        signal: late(context.signal),
+        signal: underWay,
       })
     },
     acknowledge: offsetPrinter(options, context, stop),

@@ -1,8 +1,7 @@
-export type { ApiName, Apis, ProduceFrameHeader } from './apis.ts'
+export type { ProduceFrameHeader } from './apis.ts'
 export { type AnsweredRow, rowError, StratologError } from './errors.ts'
 export type { RetryPolicy } from './retry.ts'
 export {
-  type CallOptions,
   type FetchedBatches,
   type Transport,
   type TransportOptions,

@@ -16,16 +16,20 @@ const BROKEN: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'connection closed',
 }
 
+/** What Node's fetch says of a port that browsers do not talk to, however often it is asked. */
+const FORBIDDEN_PORT = 'bad port'
+
 /** What `fetch` itself failed with: no answer, or one that broke off. Only a connection never made has effect `none`. */
 export function networkError(endpoint: string, cause: unknown): StratologError {
   const found = [...causes(cause)].map(codeOf).find((code) => code !== undefined)
   const reason = found === undefined ? undefined : (NOT_CONNECTED[found.code] ?? BROKEN[found.code])
   const notConnected =
     found !== undefined && (Object.hasOwn(NOT_CONNECTED, found.code) || found.syscall === 'connect')
+  const isForbidden = [...causes(cause)].some((error) => messageOf(error) === FORBIDDEN_PORT)
   return new StratologError(
     'NETWORK_EXCEPTION',
-    `cannot reach ${endpoint}: ${reason ?? found?.code ?? messageOf(cause)}`,
-    { retriable: true, effect: notConnected ? 'none' : 'unknown', cause },
+    `cannot reach ${endpoint}: ${reason ?? found?.code ?? messageOf([...causes(cause)].at(-1))}`,
+    { retriable: !isForbidden, effect: notConnected || isForbidden ? 'none' : 'unknown', cause },
   )
 }
 

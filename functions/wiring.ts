@@ -4,6 +4,7 @@ import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../shared/protocol/limits.ts'
 import { bootCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
+import { finishDeletions } from '../shared/service/delete-topics.ts'
 import type { Deps } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
 import { parseEnvironment } from './environment.ts'
@@ -60,6 +61,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Embedded> 
       caches: newCaches(),
       log: stderrLogger,
     }
+    await finishDeletions(deps)
     const policy: AccessPolicy = { hosts: 'loopback', corsOrigins: environment.corsOrigins }
     return { deps, policy, close: () => stores.close() }
   } catch (error) {

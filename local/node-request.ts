@@ -20,6 +20,7 @@ export function announcesTooMuch(message: IncomingMessage): boolean {
 /** The body, or as much of it as shows that it is too large; undefined when the client leaves before its end. */
 export function readBody(message: IncomingMessage): Promise<ReadBody | undefined> {
   if (announcesTooMuch(message)) return Promise.resolve({ body: new Uint8Array(0), complete: false })
+  if (message.destroyed) return Promise.resolve(undefined)
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let bytes = 0
@@ -67,7 +68,7 @@ export function toHttpRequest(message: IncomingMessage, body: Uint8Array, signal
 export async function sendResponse(
   response: ServerResponse,
   answer: HttpResponse,
-  options: { readonly isLast: boolean; readonly bodyWasRead: boolean },
+  options: { readonly isLast: boolean; readonly bodyIsComing: boolean },
 ): Promise<void> {
   const bytes = answer.body.reduce((sum, chunk) => sum + chunk.byteLength, 0)
   response.writeHead(answer.status, {
@@ -76,13 +77,13 @@ export async function sendResponse(
     ...(options.isLast ? { Connection: 'close' } : {}),
   })
   const [only] = answer.body
-  if (answer.body.length === 1 && only !== undefined && options.bodyWasRead) {
+  if (answer.body.length === 1 && only !== undefined && !options.bodyIsComing) {
     response.end(only)
   } else {
     response.cork()
     for (const chunk of answer.body) response.write(chunk)
     response.uncork()
-    if (!options.bodyWasRead) await discardBody(response.req)
+    if (options.bodyIsComing) await discardBody(response.req)
     response.end()
   }
   await new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { HANDLERS } from '../functions/handlers.ts'
-import { httpService } from '../functions/http.ts'
+import { type HttpService, httpService } from '../functions/http.ts'
 import { type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
 import { malformedHttpResponse } from './malformed-http.ts'
 import { announcesTooMuch, readBody, sendResponse, toHttpRequest } from './node-request.ts'
@@ -38,14 +38,28 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   const answer = httpService(deps, policy, HANDLERS)
   const closing = new AbortController()
   const inFlight = new Set<Promise<void>>()
+  const lastOf = new WeakMap<Duplex, Exchange>()
   const onRequest = (message: IncomingMessage, response: ServerResponse) => {
-    const done = respond(message, response, { answer, closing: closing.signal }).finally(() => {
-      inFlight.delete(done)
-      if (closing.signal.aborted) server.closeIdleConnections()
-    })
+    const exchange: Exchange = { message, response, before: lastOf.get(message.socket)?.done }
+    const done = respond(exchange, answer, closing.signal)
+      .catch((error: unknown) => {
+        deps.log.error('answer not sent', { stack: error instanceof Error ? error.stack : String(error) })
+        response.destroy()
+      })
+      .finally(() => {
+        inFlight.delete(done)
+        if (closing.signal.aborted) server.closeIdleConnections()
+      })
+    exchange.done = done
     inFlight.add(done)
+    lastOf.set(message.socket, exchange)
   }
-  const server = newServer(onRequest, deps.randomBytes)
+  const onMalformed = async (code: string | undefined, socket: Duplex) => {
+    const last = lastOf.get(socket)
+    await (last?.message.complete ? last.done : last?.before)
+    if (socket.writable) socket.end(malformedHttpResponse(code, deps.randomBytes))
+  }
+  const server = newServer(onRequest, onMalformed)
   try {
     await listen(server, options.port)
   } catch (error) {
@@ -59,7 +73,6 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     await settledWithin(inFlight, DRAIN_MS)
     server.closeAllConnections()
     await ended
-    await Promise.allSettled(inFlight)
     closeStores()
   }
   return {
@@ -72,8 +85,9 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
 }
 
 type OnRequest = (message: IncomingMessage, response: ServerResponse) => void
+type OnMalformed = (code: string | undefined, socket: Duplex) => void
 
-function newServer(onRequest: OnRequest, randomBytes: (count: number) => Uint8Array): Server {
+function newServer(onRequest: OnRequest, onMalformed: OnMalformed): Server {
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -89,7 +103,7 @@ function newServer(onRequest: OnRequest, randomBytes: (count: number) => Uint8Ar
   })
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
-    else socket.end(malformedHttpResponse(error.code, randomBytes))
+    else onMalformed(error.code, socket)
   })
   return server
 }
@@ -104,23 +118,32 @@ function listen(server: Server, port: number): Promise<void> {
   })
 }
 
-async function respond(
-  message: IncomingMessage,
-  response: ServerResponse,
-  service: { readonly answer: ReturnType<typeof httpService>; readonly closing: AbortSignal },
-): Promise<void> {
+/** One request and its answer. */
+interface Exchange {
+  readonly message: IncomingMessage
+  readonly response: ServerResponse
+  /** Ends with the request before it on the same connection: node:http would run what is pipelined all at once. */
+  readonly before: Promise<void> | undefined
+  /** Ends with this one; never rejects. */
+  done?: Promise<void>
+}
+
+async function respond(exchange: Exchange, answer: HttpService, closing: AbortSignal): Promise<void> {
+  const { message, response } = exchange
   const leaving = new AbortController()
   const leave = () => leaving.abort()
   response.once('close', leave)
-  service.closing.addEventListener('abort', leave)
+  closing.addEventListener('abort', leave)
   try {
+    if (exchange.before !== undefined) await exchange.before
     const read = await readBody(message)
     if (read === undefined) return
-    const answer = await service.answer(toHttpRequest(message, read.body, leaving.signal))
-    const isLast = !read.complete || service.closing.aborted
-    if (!response.destroyed) await sendResponse(response, answer, { isLast, bodyWasRead: read.complete })
+    const answered = await answer(toHttpRequest(message, read.body, leaving.signal))
+    const isLast = !read.complete || closing.aborted
+    const bodyIsComing = !read.complete && message.headers.expect === undefined
+    if (!response.destroyed) await sendResponse(response, answered, { isLast, bodyIsComing })
   } finally {
-    service.closing.removeEventListener('abort', leave)
+    closing.removeEventListener('abort', leave)
   }
 }
 

@@ -33,6 +33,12 @@ export type Refusal =
   /** The head has no room for another producer: one must be spilled first. */
   | { readonly because: 'crowded' }
 
+/** What an idempotent producer's batch is known by. */
+export interface SequencedBatch {
+  readonly sequence: BatchSequence
+  readonly recordCount: number
+}
+
 /**
  * Explains a refused append from the head that refused it. The order matters: what was applied is never called an
  * error, and a fenced producer never a duplicate.
@@ -41,8 +47,8 @@ export function explainRefusedAppend(head: Head | undefined, planned: PlannedApp
   if (head === undefined) return { because: 'gone' }
   const own = ownBatch(head, planned)
   if (own !== undefined) return { because: 'applied', batch: own }
-  const { sequence } = planned.reference
-  const judged = sequence === undefined ? undefined : explainSequence(head, sequence)
+  const { sequence, recordCount } = planned.reference
+  const judged = sequence === undefined ? undefined : explainSequence(head, { sequence, recordCount })
   if (judged?.because === 'error' || judged?.because === 'duplicate') return judged
   if (head.leader === undefined) {
     return { because: 'error', errorName: 'LEADER_NOT_AVAILABLE', message: 'partition has no leader' }
@@ -60,18 +66,18 @@ export function explainRefusedAppend(head: Head | undefined, planned: PlannedApp
 }
 
 /** Judges a batch's sequence by what `head` knows of its producer; undefined when it may be the next one. */
-export function explainSequence(head: Head, sequence: BatchSequence): Refusal | undefined {
-  const packed = head.producers[producerKey(sequence.producerId)]
-  return packed === undefined ? undefined : explainState(unpackProducerState(packed), sequence)
+export function explainSequence(head: Head, batch: SequencedBatch): Refusal | undefined {
+  const packed = head.producers[producerKey(batch.sequence.producerId)]
+  return packed === undefined ? undefined : explainState(unpackProducerState(packed), batch)
 }
 
 /** Judges a batch's sequence by its producer's state; undefined when it is the next one. */
 export function explainState(
   state: Parameters<typeof judgeSequence>[0],
-  sequence: BatchSequence,
+  { sequence, recordCount }: SequencedBatch,
 ): Refusal | undefined {
   const facts = `producerId=${sequence.producerId} expected=${state?.nextSequence ?? 0} received=${sequence.baseSequence}`
-  switch (judgeSequence(state, sequence)) {
+  switch (judgeSequence(state, sequence, recordCount)) {
     case 'next':
       return undefined
     case 'fenced':
@@ -82,6 +88,13 @@ export function explainState(
       }
     case 'duplicate':
       return { because: 'duplicate' }
+    case 'overlap':
+      // Not a duplicate: a client takes that for success, and the rest of the batch would be lost.
+      return {
+        because: 'error',
+        errorName: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        message: `a part of the batch was appended before ${facts} recordCount=${recordCount}`,
+      }
     case 'gap':
       return { because: 'gap', message: `sequence out of order ${facts}` }
   }
@@ -91,7 +104,7 @@ export function explainState(
 export function findSequence(
   entries: Readonly<Record<string, number>>,
   lineage: Head['lineage'],
-  batch: { sequence: BatchSequence; recordCount: number },
+  batch: SequencedBatch,
 ): LocatedBatch | undefined {
   return validBatches(entries, lineage).find(({ reference }) => {
     const { sequence, recordCount } = reference

@@ -6,8 +6,11 @@ export interface ProducerState {
   readonly nextSequence: number
 }
 
-/** How a batch's sequence stands to what is remembered. `duplicate`: it was appended before. `gap`: another one must come first. */
-export type SequenceVerdict = 'next' | 'fenced' | 'duplicate' | 'gap'
+/**
+ * How a batch's sequence stands to what is remembered. `duplicate`: all of it was appended before. `overlap`: only a part
+ * of it was. `gap`: another one must come first.
+ */
+export type SequenceVerdict = 'next' | 'fenced' | 'duplicate' | 'overlap' | 'gap'
 
 /** Sequences wrap from 2³¹ − 1 to 0. */
 const SEQUENCES = 2 ** 31
@@ -37,11 +40,16 @@ export function sequenceAfter(baseSequence: number, recordCount: number): number
  * Judges a batch as Kafka's ProducerAppendInfo does: an older epoch is fenced before its sequence is looked at,
  * a newer one begins at 0, and so does a producer of whom nothing is known.
  */
-export function judgeSequence(stored: ProducerState | undefined, batch: BatchSequence): SequenceVerdict {
+export function judgeSequence(
+  stored: ProducerState | undefined,
+  batch: BatchSequence,
+  recordCount: number,
+): SequenceVerdict {
   if (stored === undefined) return batch.baseSequence === 0 ? 'next' : 'gap'
   if (batch.producerEpoch < stored.producerEpoch) return 'fenced'
   if (batch.producerEpoch > stored.producerEpoch) return batch.baseSequence === 0 ? 'next' : 'gap'
   if (batch.baseSequence === stored.nextSequence) return 'next'
   const behind = (stored.nextSequence - batch.baseSequence + SEQUENCES) % SEQUENCES
-  return behind < SEQUENCES / 2 ? 'duplicate' : 'gap'
+  if (behind >= SEQUENCES / 2) return 'gap'
+  return behind < recordCount ? 'overlap' : 'duplicate'
 }

@@ -4,9 +4,12 @@ import { promisify } from 'node:util'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { assertObjectKey, throwIfAborted } from './object-key.ts'
-import { type Durability, errorCode, SYNC_BYTES, syncFolder, writeFile } from './write-file.ts'
+import { type Durability, errorCode, syncFolder, writeFile } from './write-file.ts'
 
 const readInPool = promisify(read)
+
+/** Longest range that is read on the event loop. */
+const SYNC_BYTES = 64 * 1024
 
 /** Makes the names of unfinished files differ within this process; the process id does so between two. */
 let unfinishedFiles = 0
@@ -30,7 +33,7 @@ export function fileObjectStore(directory: string, options: { durability: Durabi
         const unfinished = `${path}~${process.pid}.${unfinishedFiles++}`
         await writeFile(unfinished, chunks, { durability, signal: undefined })
         try {
-          return linkIfAbsent(unfinished, path, durability)
+          return await linkIfAbsent(unfinished, path, durability)
         } finally {
           rmSync(unfinished, { force: true })
         }
@@ -66,14 +69,14 @@ async function onFile<Answer>(
   }
 }
 
-function linkIfAbsent(unfinished: string, path: string, durability: Durability): boolean {
+async function linkIfAbsent(unfinished: string, path: string, durability: Durability): Promise<boolean> {
   try {
     linkSync(unfinished, path)
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false
     throw error
   }
-  if (durability === 'disk') syncFolder(dirname(path))
+  if (durability === 'disk') await syncFolder(dirname(path))
   return true
 }
 
@@ -86,7 +89,7 @@ function openIfThere(path: string): number | undefined {
   }
 }
 
-/** Small ranges come from the page cache faster than the thread pool answers. */
+/** A range up to `SYNC_BYTES` comes from the page cache faster than the thread pool answers. */
 async function readRange(file: number, range: ByteRange | undefined): Promise<Uint8Array | undefined> {
   const stats = fstatSync(file)
   const { start, end } = range ?? { start: 0, end: stats.size }

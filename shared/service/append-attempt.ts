@@ -57,7 +57,7 @@ export async function judgeUnknownProducer({ deps, copied, head }: Appending): P
   const producer = producerKey(sequence.producerId)
   if (head.producers[producer] !== undefined) return undefined
   const spilled = await readSpilledProducer(deps, copied.batch.partition, producer)
-  return explainState(spilled?.state, sequence)
+  return explainState(spilled?.state, { sequence, recordCount: copied.batch.header.recordCount })
 }
 
 /** One conditional write of the head; a refusal leaves the head that refused in `appending.head`. */
@@ -83,20 +83,25 @@ export async function tryAppend(appending: Appending): Promise<Attempt> {
  *
  * @throws KafkaError OUT_OF_ORDER_SEQUENCE_NUMBER when it does not come
  */
-export async function awaitPredecessor(appending: Appending, message: string): Promise<void> {
+export async function awaitPredecessor(appending: Appending): Promise<void> {
   const { deps, terms, copied } = appending
   const { partition, header } = copied.batch
   const giveUpAtMs = deps.clock.nowMs() + Math.min(deps.limits.earlyArrivalMs, terms.timeoutMs)
   const sequence = sequenceOf(header)
   assert(sequence !== undefined, 'only a batch with a sequence has a predecessor')
+  // The head that judged may be one of long ago: none is refused before it was read once.
   for (;;) {
+    appending.head = await requireHead(deps, partition)
+    const batch = { sequence, recordCount: header.recordCount }
+    const refusal = explainSequence(appending.head, batch) ?? (await judgeUnknownProducer(appending))
+    if (refusal?.because !== 'gap') return
     if (deps.clock.nowMs() >= giveUpAtMs) {
-      throw new KafkaError('OUT_OF_ORDER_SEQUENCE_NUMBER', `${message} partition=${partitionName(partition)}`)
+      throw new KafkaError(
+        'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        `${refusal.message} partition=${partitionName(partition)}`,
+      )
     }
     await deps.clock.sleep(deps.limits.earlyArrivalPollMs)
-    appending.head = await requireHead(deps, partition)
-    const refusal = explainSequence(appending.head, sequence) ?? (await judgeUnknownProducer(appending))
-    if (refusal?.because !== 'gap') return
   }
 }
 

@@ -83,7 +83,7 @@ async function prepareNextTry(
     case 'error':
       throw new KafkaError(refusal.errorName, `${refusal.message} partition=${nameOf(appending)}`)
     case 'gap':
-      return awaitPredecessor(appending, refusal.message)
+      return awaitPredecessor(appending)
     case 'collected':
       appending.copied = placeInWal(deps, [{ ...copied.batch, head: appending.head }])[0] ?? copied
       return

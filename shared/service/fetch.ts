@@ -4,11 +4,11 @@ import type { FetchedOffsets, FetchRequest, FetchResponse } from '../protocol/ap
 import { type ErrorRow, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import { MAX_FETCH_BYTES } from '../protocol/limits.ts'
 import type { Deps } from './deps.ts'
-import { hasMoved, type Partition, partitionName, requireHead } from './heads.ts'
+import { hasMoved, type Partition, partitionName } from './heads.ts'
 import { readBatches } from './read-batches.ts'
 import { checkLeaderEpoch, readByHead, requireBatches, visibleEnd } from './read-partition.ts'
 import { rowOf } from './rows.ts'
-import { requestedTopic, requirePartition } from './topics.ts'
+import { requestedPartition } from './topics.ts'
 
 /** A fetched partition: whole batches, of which the first may begin below fetchOffset; `nextOffset` is where to go on. */
 export type FetchedBatches = FetchedOffsets &
@@ -96,14 +96,16 @@ async function waitForMove(
     if (leftMs <= 0 || signal?.aborted === true) return false
     await deps.clock.sleep(Math.min(pollMs, leftMs), signal)
     pollMs = Math.min(pollMs * 2, deps.limits.maxWaitPollMs)
-    const moved = await Promise.all(plans.map(({ partition, head }) => hasMoved(deps, partition, head)))
+    // A poll that failed says nothing: the wait goes on.
+    const moved = await Promise.all(
+      plans.map(({ partition, head }) => rowOf(() => hasMoved(deps, partition, head))),
+    )
     if (moved.includes(true)) return true
   }
 }
 
 async function planRow(deps: Deps, request: FetchRequest, row: PartitionToFetch): Promise<Plan> {
-  const partition = requirePartition(await requestedTopic(deps, row), row.partitionIndex)
-  const start = await requireHead(deps, partition)
+  const { partition, head: start } = await requestedPartition(deps, row)
   const { head, value } = await readByHead(deps, partition, start, (head) => {
     checkLeaderEpoch(head, partition, row.currentLeaderEpoch)
     checkOffset(head, partition, row.fetchOffset)

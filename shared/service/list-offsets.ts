@@ -12,11 +12,11 @@ import { decodeBatch, type LogRecord } from '../protocol/decode-batch.ts'
 import { NO_ERROR } from '../protocol/kafka-error.ts'
 import { MAX_DECOMPRESSED_BYTES, MAX_FETCH_BYTES } from '../protocol/limits.ts'
 import type { Deps } from './deps.ts'
-import { type Partition, requireHead } from './heads.ts'
+import type { Partition } from './heads.ts'
 import { readBatches } from './read-batches.ts'
 import { checkLeaderEpoch, readByHead, requireBatches, visibleEnd } from './read-partition.ts'
 import { rowOf } from './rows.ts'
-import { requestedTopic, requirePartition } from './topics.ts'
+import { requestedPartition } from './topics.ts'
 
 type Listed = { readonly offset: number; readonly timestamp: number; readonly leaderEpoch: number }
 type Row = ListOffsetsRequest['topics'][number]['partitions'][number]
@@ -28,8 +28,8 @@ export async function listOffsets(deps: Deps, request: ListOffsetsRequest): Prom
   const topics = request.topics.map(async ({ name, topicId, partitions }) => {
     const rows = partitions.map(async (row): Promise<ListedOffset> => {
       const answer = await rowOf(async () => {
-        const partition = requirePartition(await requestedTopic(deps, { name, topicId }), row.partitionIndex)
-        return listOffset(deps, partition, row, request.isolationLevel)
+        const { partition, head } = await requestedPartition(deps, { name, topicId, ...row })
+        return listOffset(deps, { partition, head, row, isolationLevel: request.isolationLevel })
       })
       if ('errorName' in answer) return { partitionIndex: row.partitionIndex, ...answer, ...failed }
       return { partitionIndex: row.partitionIndex, ...NO_ERROR, ...answer }
@@ -43,11 +43,9 @@ const failed = { offset: -1, timestamp: -1, leaderEpoch: -1 } as const
 
 async function listOffset(
   deps: Deps,
-  partition: Partition,
-  row: Row,
-  isolationLevel: 0 | 1,
+  asked: { partition: Partition; head: Head; row: Row; isolationLevel: 0 | 1 },
 ): Promise<Listed> {
-  const head = await requireHead(deps, partition)
+  const { partition, head, row, isolationLevel } = asked
   checkLeaderEpoch(head, partition, row.currentLeaderEpoch)
   if (row.timestamp === EARLIEST_TIMESTAMP) {
     return {

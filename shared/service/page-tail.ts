@@ -22,15 +22,16 @@ export async function pageTail(deps: Deps, partition: Partition, head: Head): Pr
       `too many batches wait for the high watermark partition=${partitionName(partition)}`,
     )
   }
-  const stored = await deps.documents.put(
-    pageKey(pkOf(partition), paged.start),
-    encodePage(paged.page),
-    'absent',
-  )
+  const key = pageKey(pkOf(partition), paged.start)
+  const stored = await deps.documents.put(key, encodePage(paged.page), 'absent')
   assert(stored.item !== undefined, 'a page that could not be put is there')
   const inPage = Object.keys(decodePage(stored.item).entries)
   const verdict = await updateHead(deps, partition, trimTail(head, inPage))
-  if (verdict.head === undefined) throw topicGone(partition)
+  if (verdict.head === undefined) {
+    // Who deleted the topic may have swept before the page was put.
+    await deps.documents.delete(key, [])
+    throw topicGone(partition)
+  }
   return verdict.head
 }
 

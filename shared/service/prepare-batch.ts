@@ -8,7 +8,7 @@ import { MAX_DECOMPRESSED_BYTES } from '../protocol/limits.ts'
 import { openBatch } from '../protocol/open-batch.ts'
 import { findOrCreateTopic } from './auto-create.ts'
 import type { Deps } from './deps.ts'
-import { knownHead, type Partition, partitionName, requireHead } from './heads.ts'
+import { knownHead, type Partition, partitionName, readHead } from './heads.ts'
 import { effectiveConfig, requestedTopic, requirePartition, type Topic } from './topics.ts'
 
 /** One partition's batch as a produce request brings it. */
@@ -37,7 +37,8 @@ export interface PreparedBatch {
 }
 
 /**
- * Checks all of a batch that can be checked before anything is stored, and gives it the topic's form.
+ * Checks all of a batch that can be checked before anything is stored, and gives it the topic's form. A topic that was
+ * deleted since it was remembered is looked up once more: it may have been made anew.
  *
  * @throws KafkaError of `openBatch`, `requestedTopic`, `findOrCreateTopic`
  * @throws KafkaError LEADER_NOT_AVAILABLE when the partition has no leader
@@ -49,6 +50,17 @@ export async function prepareBatch(
   row: BatchToProduce,
   terms: ProduceTerms,
 ): Promise<PreparedBatch> {
+  const prepared = (await prepareByTopic(deps, row, terms)) ?? (await prepareByTopic(deps, row, terms))
+  if (prepared !== undefined) return prepared
+  throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic was deleted topic=${row.name}`)
+}
+
+/** Undefined when the topic that was found, as it was remembered, has no heads any more; it is forgotten then. */
+async function prepareByTopic(
+  deps: Deps,
+  row: BatchToProduce,
+  terms: ProduceTerms,
+): Promise<PreparedBatch | undefined> {
   const known = await topicIfKnown(deps, row)
   const maxBytes = Number(effectiveConfig(known ?? { configs: {} }, deps.configs, 'max.message.bytes').value)
   const header = openBatch(row.batch, { maxBytes })
@@ -56,6 +68,7 @@ export async function prepareBatch(
   const topic = known ?? (await findOrCreateTopic(deps, row.name))
   const partition = requirePartition(topic, row.partitionIndex)
   const head = await readyHead(deps, partition, terms)
+  if (head === undefined) return undefined
   return { partition, head, ...inTopicForm(deps, topic, { header, bytes: row.batch }) }
 }
 
@@ -86,13 +99,11 @@ function refuseTransactional(header: BatchHeader, terms: ProduceTerms): void {
 }
 
 /** A head with a leader and enough replicas in sync; a remembered one that has not is read again before it is believed. */
-async function readyHead(deps: Deps, partition: Partition, terms: ProduceTerms): Promise<Head> {
+async function readyHead(deps: Deps, partition: Partition, terms: ProduceTerms): Promise<Head | undefined> {
   const known = await knownHead(deps, partition)
-  const head =
-    known !== undefined && unready(known, partition, terms) === undefined
-      ? known
-      : await requireHead(deps, partition)
-  const error = unready(head, partition, terms)
+  if (known === undefined || unready(known, partition, terms) === undefined) return known
+  const head = await readHead(deps, partition)
+  const error = head === undefined ? undefined : unready(head, partition, terms)
   if (error !== undefined) throw error
   return head
 }
@@ -139,6 +150,7 @@ function recompressed(deps: Deps, topic: Topic, batch: { header: BatchHeader; by
     codecs: deps.codecs,
     ...(producerId >= 0 ? { producer: { producerId, producerEpoch, baseSequence } } : {}),
   })
-  // As in Kafka, max.message.bytes is checked as the producer sent it; only what no request could hold is refused here.
-  return { bytes, header: openBatch(bytes, { maxBytes: MAX_DECOMPRESSED_BYTES }) }
+  // As in Kafka, max.message.bytes holds for a batch as it was sent and as it is stored: none grows beyond a fetch.
+  const maxBytes = Number(effectiveConfig(topic, deps.configs, 'max.message.bytes').value)
+  return { bytes, header: openBatch(bytes, { maxBytes }) }
 }

@@ -57,11 +57,16 @@ export async function produce(deps: Deps, request: ProduceRequest): Promise<Prod
 }
 
 async function appendRow(deps: Deps, row: BatchToProduce, copied: CopiedBatch, terms: ProduceTerms) {
-  const appended =
-    (await appendBatch(deps, copied, terms)) ?? (await appendToSuccessor(deps, row, copied, terms))
+  const appended = await appendBatch(deps, copied, terms)
+  if (appended === undefined) return appendToSuccessor(deps, row, copied, terms)
+  return answerOf(copied, appended, terms)
+}
+
+function answerOf({ batch }: CopiedBatch, appended: Appended, { acks }: ProduceTerms) {
   return {
-    baseOffset: terms.acks === 0 ? -1 : appended.batch.baseOffset,
-    logAppendTimeMs: copied.batch.logAppendTimeMs,
+    baseOffset: acks === 0 ? -1 : appended.batch.baseOffset,
+    // The stored batch's, which for a duplicate is the time of the first append.
+    logAppendTimeMs: batch.logAppendTimeMs === -1 ? -1 : appended.batch.reference.maxTimestamp,
     logStartOffset: appended.head.logStartOffset,
   }
 }
@@ -70,12 +75,7 @@ async function appendRow(deps: Deps, row: BatchToProduce, copied: CopiedBatch, t
  * The topic is gone. A request that named only the topic means the one that has the name now; the old one's WAL
  * object belongs to the old topic, so the batch is put anew.
  */
-async function appendToSuccessor(
-  deps: Deps,
-  row: BatchToProduce,
-  copied: CopiedBatch,
-  terms: ProduceTerms,
-): Promise<Appended> {
+async function appendToSuccessor(deps: Deps, row: BatchToProduce, copied: CopiedBatch, terms: ProduceTerms) {
   if (row.topicId !== undefined) {
     throw new KafkaError('UNKNOWN_TOPIC_ID', `topic was deleted topic=${row.name} topicId=${row.topicId}`)
   }
@@ -83,8 +83,8 @@ async function appendToSuccessor(
   if (topic.topicId === copied.batch.partition.topic.topicId) throw topicGone(copied.batch.partition)
   const [again] = placeInWal(deps, [await prepareBatch(deps, row, terms)])
   const appended = again === undefined ? undefined : await appendBatch(deps, again, terms)
-  if (appended === undefined) throw topicGone(copied.batch.partition)
-  return appended
+  if (again === undefined || appended === undefined) throw topicGone(copied.batch.partition)
+  return answerOf(again, appended, terms)
 }
 
 function termsOf({ acks, timeoutMs, transactionalId }: ProduceRequest): ProduceTerms {

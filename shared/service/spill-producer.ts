@@ -1,6 +1,7 @@
 import type { Head } from '../core/head.ts'
 import { producerToSpill } from '../core/head-answer.ts'
 import { spillProducer } from '../core/head-commands.ts'
+import { pageOfTail } from '../core/index-page.ts'
 import { unpackProducerState } from '../core/producer-state.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import {
@@ -12,6 +13,7 @@ import { producerStateKey } from '../store/keys.ts'
 import { updateDocument } from '../store/update.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName, pkOf, topicGone, updateHead } from './heads.ts'
+import { pageTail } from './page-tail.ts'
 
 /** What is stored of a producer outside the head, read strongly; undefined when it was never moved out. */
 export async function readSpilledProducer(
@@ -30,7 +32,8 @@ export async function readSpilledProducer(
  * @throws KafkaError KAFKA_STORAGE_ERROR when none can leave yet
  * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when the topic was deleted meanwhile
  */
-export async function spillOneProducer(deps: Deps, partition: Partition, head: Head): Promise<Head> {
+export async function spillOneProducer(deps: Deps, partition: Partition, known: Head): Promise<Head> {
+  const head = producerToSpill(known) === undefined ? await withoutTail(deps, partition, known) : known
   const producer = producerToSpill(head)
   if (producer === undefined) {
     throw new KafkaError(
@@ -45,8 +48,17 @@ export async function spillOneProducer(deps: Deps, partition: Partition, head: H
   }
   await storeIfNewer(deps, partition, producer, spilled)
   const verdict = await updateHead(deps, partition, spillProducer(head, producer))
-  if (verdict.head === undefined) throw topicGone(partition)
+  if (verdict.head === undefined) {
+    // Who deleted the topic may have swept before the document was put.
+    await deps.documents.delete(producerStateKey(pkOf(partition), producer), [])
+    throw topicGone(partition)
+  }
   return verdict.head
+}
+
+/** Where the last batches of all producers are still in the tail, nobody could leave until others append: it is paged. */
+async function withoutTail(deps: Deps, partition: Partition, head: Head): Promise<Head> {
+  return pageOfTail(head) === undefined ? head : pageTail(deps, partition, head)
 }
 
 /** A spiller that slept must not overwrite what is known since: the document is put only if (epoch, last offset) rises. */

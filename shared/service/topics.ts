@@ -1,3 +1,4 @@
+import type { Head } from '../core/head.ts'
 import type { ClusterConfigs } from '../protocol/cluster-configs.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { checkTopicName } from '../protocol/names.ts'
@@ -6,7 +7,7 @@ import { decodeTopic, type Topic } from '../store/items/topic-item.ts'
 import { TOPICS, topicKey, topicsAfter } from '../store/keys.ts'
 import { rememberTopic } from './caches.ts'
 import type { Deps } from './deps.ts'
-import type { Partition } from './heads.ts'
+import { type Partition, readHead, requireHead } from './heads.ts'
 
 export type { Topic } from '../store/items/topic-item.ts'
 
@@ -83,6 +84,23 @@ export function requirePartition(topic: Topic, partitionIndex: number): Partitio
     )
   }
   return { topic, partitionIndex }
+}
+
+/**
+ * The partition that a request names, and its head as it is now. A topic that was deleted since it was remembered is
+ * looked up once more: it may have been made anew.
+ *
+ * @throws KafkaError as `requestedTopic` and `requirePartition` do
+ */
+export async function requestedPartition(
+  deps: Deps,
+  request: { name: string; topicId?: string | undefined; partitionIndex: number },
+): Promise<{ partition: Partition; head: Head }> {
+  const remembered = requirePartition(await requestedTopic(deps, request), request.partitionIndex)
+  const head = await readHead(deps, remembered)
+  if (head !== undefined) return { partition: remembered, head }
+  const partition = requirePartition(await requestedTopic(deps, request), request.partitionIndex)
+  return { partition, head: await requireHead(deps, partition) }
 }
 
 /** At most `limit` topics after the name `after` ('' for the first), by name. */

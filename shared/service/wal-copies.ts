@@ -22,7 +22,8 @@ export interface CopiedBatch {
 
 /** Lays batches out in one WAL object per set of replicas; entry i is of batch i. Nothing is put yet. */
 export function placeInWal(deps: Deps, batches: readonly PreparedBatch[]): readonly CopiedBatch[] {
-  const groups = Map.groupBy(batches, (batch) => writeTargets(batch.head).join())
+  // A set: partitions on the same nodes name them in another order each, so that leaders are spread.
+  const groups = Map.groupBy(batches, (batch) => writeTargets(batch.head).toSorted().join())
   const placed = new Map<PreparedBatch, CopiedBatch>()
   for (const group of groups.values()) {
     const objectId = ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES))

@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDataDirectory, openInMemory } from '../../shared/embedded/data-directory.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const HOLDER = join(import.meta.dirname, '../support/hold-data-directory.ts')
+const HOLDER = fileURLToPath(new URL('../support/hold-data-directory.ts', import.meta.url))
 const key = { pk: 'P#1', sk: 'HEAD' }
 const { signal } = new AbortController()
 

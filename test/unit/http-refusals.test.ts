@@ -390,10 +390,29 @@ const forms: Refusal[] = [
     message: /producerId: /,
   },
   {
+    name: 'a body of very many values',
+    request: produce(`{"topics":[${'1,'.repeat(500_000)}1]}`),
+    status: 400,
+    message: /too many values/,
+  },
+  {
+    name: 'a body that is wrong in very many places',
+    request: {
+      path: '/v1/describe-configs',
+      body: {
+        resources: [
+          { resourceType: 2, resourceName: 'a', configurationKeys: Array.from({ length: 300_000 }, () => 1) },
+        ],
+      },
+    },
+    status: 400,
+    message: /body: is wrong in too many places|configurationKeys/,
+  },
+  {
     name: 'a body of very many objects',
     request: produce(`{"topics":[${'{},'.repeat(400_000)}{}]}`),
     status: 400,
-    message: /too many objects/,
+    message: /too many values/,
   },
   {
     name: 'a negative wait',

@@ -66,7 +66,11 @@ test('a fault of our own is a 500 that tells nothing, and is logged with its sta
     documents: { ...service.deps.documents, list: () => Promise.reject(new TypeError('secret detail')) },
     log: { ...service.deps.log, error: (...line: unknown[]) => lines.push(line) },
   }
-  const response = await httpService(broken, { hosts: 'any', corsOrigins: [] }, HANDLERS)({
+  const response = await httpService(
+    broken,
+    { hosts: 'any', corsOrigins: [] },
+    HANDLERS,
+  )({
     method: 'GET',
     path: '/topics',
     query: new URLSearchParams(),

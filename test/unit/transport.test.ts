@@ -193,6 +193,13 @@ describe('a failure', () => {
     expect(waits).toEqual([])
   })
 
+  test('of a port that fetch does not talk to is final', async () => {
+    const { sent, waits } = client({ endpoint: 'http://127.0.0.1:1' })
+    const error = await failure(read(sent))
+    expect(error).toMatchObject({ message: 'cannot reach http://127.0.0.1:1: bad port', effect: 'none' })
+    expect(waits).toEqual([])
+  })
+
   test.each([
     { name: 'a reset', answer: reset },
     { name: 'an answer cut off', answer: cutOff },

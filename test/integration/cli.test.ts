@@ -1,0 +1,339 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+
+const PROGRAM = fileURLToPath(new URL('../../cli/stratolog.ts', import.meta.url))
+
+interface Ended {
+  readonly status: number | null
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+interface Running {
+  readonly child: ChildProcess
+  readonly output: { stdout: Buffer; stderr: string }
+  readonly ended: Promise<Ended>
+}
+
+const started = new Set<ChildProcess>()
+
+function start(args: readonly string[], endpoint = 'http://127.0.0.1:9'): Running {
+  const env = { ...process.env, STRATOLOG_ENDPOINT: endpoint }
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+  started.add(child)
+  const output = { stdout: Buffer.alloc(0), stderr: '' }
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.stdout = Buffer.concat([output.stdout, chunk])
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.stderr += chunk.toString()
+  })
+  child.stdin.on('error', () => {}) // a command that failed does not read on
+  const ended = once(child, 'close').then(([status]) => {
+    started.delete(child)
+    return { status: status as number | null, ...output }
+  })
+  return { child, output, ended }
+}
+
+interface Service {
+  readonly endpoint: string
+  readonly running: Running
+  run(args: readonly string[], input?: string | Uint8Array): Promise<Ended>
+}
+
+/** A service of its own process, once its first line says where it is. */
+async function dev(...args: string[]): Promise<Service> {
+  const running = start(['dev', '--port', '0', ...args])
+  const first = () => running.output.stdout.toString()
+  await vi.waitFor(() => expect(first()).toMatch(/\n/), { timeout: 20_000 })
+  const endpoint = /listening on (http:\S+)/.exec(first())?.[1] ?? ''
+  const run = (command: readonly string[], input: string | Uint8Array = '') => {
+    const { child, ended } = start(command, endpoint)
+    child.stdin?.end(input)
+    return ended
+  }
+  return { endpoint, running, run }
+}
+
+let service: Service
+let directory: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'stratolog-cli-'))
+  service = await dev('--in-memory')
+})
+
+afterAll(async () => {
+  for (const child of started) child.kill('SIGKILL')
+  await rm(directory, { recursive: true, force: true })
+})
+
+const text = async (ended: Promise<Ended>): Promise<string> => {
+  const { status, stdout, stderr } = await ended
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  return stdout.toString()
+}
+
+async function createTopic(name: string, ...args: string[]): Promise<void> {
+  expect(await text(service.run(['topic', 'create', name, ...args]))).toBe(`Created topic ${name}.\n`)
+}
+
+describe('dev', () => {
+  test('says its pid and address first, and ends well when told to stop', async () => {
+    const { running } = await dev('--in-memory', '--nodes', '2')
+    const { pid } = running.child
+    expect(running.output.stdout.toString()).toMatch(
+      new RegExp(`^stratolog pid=${pid} listening on http://127\\.0\\.0\\.1:\\d+ data=memory nodes=2\n$`),
+    )
+    running.child.kill('SIGTERM')
+    expect(await running.ended).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('keeps records over a restart, and its folder to itself', async () => {
+    const data = join(directory, 'kept')
+    const first = await dev('--data-dir', data)
+    await first.run(['produce', 'kept'], 'a\n')
+    const second = await start(['dev', '--port', '0', '--data-dir', data]).ended
+    expect(second).toMatchObject({ status: 1, stderr: expect.stringContaining('in use') })
+    first.running.child.kill('SIGTERM')
+    expect((await first.running.ended).status).toBe(0)
+    const again = await dev('--data-dir', data)
+    expect(await text(again.run(['consume', 'kept', '-e']))).toBe('a\n')
+  })
+
+  test('names a port that is in use', async () => {
+    const port = new URL(service.endpoint).port
+    const ended = await start(['dev', '--in-memory', '--port', port]).ended
+    expect(ended).toMatchObject({ status: 1, stderr: `error: port is in use port=${port}\n` })
+  })
+})
+
+describe('topics', () => {
+  test('are created, listed, described and deleted', async () => {
+    await createTopic('life', '--partitions', '2', '--replication-factor', '3', '-c', 'retention.ms=5000')
+    expect(await text(service.run(['topic', 'list']))).toMatch(/^life +2 +3$/m)
+    const lines = (await text(service.run(['topic', 'describe', 'life']))).split('\n')
+    expect(lines[0]).toMatch(
+      /^Topic: life\tTopicId: \S{22}\tPartitionCount: 2\tReplicationFactor: 3\tConfigs: retention.ms=5000$/,
+    )
+    expect(lines[2]).toMatch(/^\tTopic: life\tPartition: 1\tLeader: \d\tLeaderEpoch: 0\tReplicas: \d,\d,\d\t/)
+    const native = JSON.parse(await text(service.run(['topic', 'describe', 'life', '--output', 'json'])))
+    expect(native).toMatchObject({ topics: [{ name: 'life', partitions: [{ logEndOffset: 0 }, {}] }] })
+    await text(service.run(['topic', 'delete', 'life']))
+    expect(await service.run(['topic', 'describe', 'life'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('UNKNOWN_TOPIC_OR_PARTITION'),
+    })
+  })
+
+  test('are not created twice', async () => {
+    await createTopic('twice')
+    expect(await service.run(['topic', 'create', 'twice'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('TOPIC_ALREADY_EXISTS'),
+    })
+  })
+})
+
+test('the cluster shows its nodes', async () => {
+  const native = JSON.parse(await text(service.run(['cluster', 'describe', '--output', 'json'])))
+  expect(native.nodes).toHaveLength(3)
+  expect(await text(service.run(['cluster', 'describe']))).toMatch(/^ClusterId: /)
+  expect((await text(service.run(['node', 'list']))).split('\n')).toHaveLength(5)
+})
+
+describe('produce', () => {
+  test('writes every line with its bytes and prints where it is', async () => {
+    await createTopic('bytes')
+    const input = Buffer.concat([Buffer.from('a\r\n\n'), Buffer.of(0xff, 0, 0x0a), Buffer.from('no newline')])
+    expect(await text(service.run(['produce', 'bytes'], input))).toBe('0 0\n0 1\n0 2\n0 3\n')
+    const { stdout } = await service.run(['consume', 'bytes', '-e'])
+    expect(stdout).toEqual(Buffer.concat([input, Buffer.from('\n')]))
+  })
+
+  test('of an empty input writes nothing and creates nothing', async () => {
+    expect(await text(service.run(['produce', 'nothing']))).toBe('')
+    expect((await service.run(['topic', 'describe', 'nothing'])).status).toBe(1)
+  })
+
+  test('creates the topic, but only by its first partition', async () => {
+    expect(await text(service.run(['produce', 'created'], 'a\n'))).toBe('0 0\n')
+    expect((await service.run(['produce', 'not-created', '-p', '1'], 'a\n')).status).toBe(1)
+    expect((await service.run(['topic', 'describe', 'not-created'])).status).toBe(1)
+  })
+
+  test('routes by key as Java does, and prints in the order of the lines', async () => {
+    await createTopic('keyed', '--partitions', '3')
+    const args = ['produce', 'keyed', '-K', ':', '-H', 'h=1', '-z', 'zstd']
+    const printed = await text(service.run(args, 'k1:v1\nk2:v2:x\nk1:v3\n'))
+    expect(printed).toBe('2 0\n0 0\n2 1\n')
+    const format = '%p %o %k %v %h %S\\n'
+    expect(await text(service.run(['consume', 'keyed', '-e', '-p', '2', '-f', format]))).toBe(
+      '2 0 k1 v1 h=1 2\n2 1 k1 v3 h=1 2\n',
+    )
+  })
+
+  test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('compressed with %s reads back', async (type) => {
+    const lines = Array.from({ length: 5000 }, (_, index) => `line ${index}\n`).join('')
+    await text(service.run(['produce', `z-${type}`, '-q', '-z', type, '--batch-size', '2000'], lines))
+    expect(await text(service.run(['consume', `z-${type}`, '-e']))).toBe(lines)
+  })
+
+  test('sends what is there while the input is open', async () => {
+    const { child, output, ended } = start(['produce', 'open'], service.endpoint)
+    child.stdin?.write('first\n')
+    await expect.poll(() => output.stdout.toString(), { timeout: 20_000 }).toBe('0 0\n')
+    child.kill('SIGINT')
+    expect((await ended).status).toBe(130)
+  })
+
+  test('stops at a line that is refused and names what was not written', async () => {
+    const input = `a\n${'x'.repeat(2_000_000)}\nb\n`
+    const ended = await service.run(['produce', 'refusing'], input)
+    expect(ended).toMatchObject({ status: 1, stdout: Buffer.from('0 0\n') })
+    expect(ended.stderr).toMatch(/MESSAGE_TOO_LARGE\nrefused lines=2\nnot sent lines=3\n$/)
+  })
+
+  test('tells after a crash of the service which lines are unknown', async () => {
+    const doomed = await dev('--in-memory')
+    await doomed.run(['topic', 'create', 'crash'])
+    const { child, output, ended } = start(['produce', 'crash'], doomed.endpoint)
+    const flood = Buffer.from('line\n'.repeat(2000))
+    const feed = setInterval(() => child.stdin?.write(flood), 1)
+    await expect.poll(() => output.stdout.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(10_000)
+    doomed.running.child.kill('SIGKILL')
+    await doomed.running.ended
+    const killed = setTimeout(() => child.kill('SIGINT'), 3000) // the death may fall between two requests
+    const { status, stdout, stderr } = await ended
+    clearInterval(feed)
+    clearTimeout(killed)
+    const acknowledged = stdout.toString().trimEnd().split('\n').length
+    expect([1, 130]).toContain(status)
+    expect(stderr).toMatch(new RegExp(`lines=${acknowledged + 1}-`))
+  })
+})
+
+describe('consume', () => {
+  beforeAll(async () => {
+    await createTopic('read', '--partitions', '2')
+    await text(service.run(['produce', 'read', '-p', '0', '-k', 'key'], 'a\nb\nc\n'))
+    await text(service.run(['produce', 'read', '-p', '1'], 'd\ne\n'))
+  })
+
+  test.each([
+    { args: ['-o', 'start'], expected: 'abcde' },
+    { args: ['-o', 'end'], expected: '' },
+    { args: ['-o', '1'], expected: 'bce' },
+    { args: ['-o', '-1'], expected: 'ce' },
+    { args: ['-o', '-99'], expected: 'abcde' },
+    { args: ['-o', '@0'], expected: 'abcde' },
+    { args: ['-o', '@9999999999999'], expected: '' },
+    { args: ['-p', '1'], expected: 'de' },
+    { args: ['-p', '0', '-n', '2'], expected: 'ab' },
+    { args: ['-n', '0'], expected: '' },
+    { args: ['--isolation', 'read_committed'], expected: 'abcde' },
+  ])('$args reads $expected', async ({ args, expected }) => {
+    const printed = await text(service.run(['consume', 'read', '-e', '-f', '%v', ...args]))
+    expect([...printed].sort().join('')).toBe(expected)
+  })
+
+  test('prints JSON lines', async () => {
+    const [line] = (await text(service.run(['consume', 'read', '-p', '0', '-n', '1', '-J']))).split('\n')
+    expect(JSON.parse(line ?? '')).toEqual({
+      topic: 'read',
+      partition: 0,
+      offset: 0,
+      timestamp: expect.any(Number),
+      key: 'key',
+      value: 'a',
+      headers: [],
+    })
+  })
+
+  test('waits for records that are still to come, until it has enough', async () => {
+    await createTopic('live')
+    const { output, ended, child } = start(['consume', 'live', '-n', '2'], service.endpoint)
+    child.stdin?.end()
+    await text(service.run(['produce', 'live'], 'one\n'))
+    await expect.poll(() => output.stdout.toString(), { timeout: 20_000 }).toBe('one\n')
+    await text(service.run(['produce', 'live'], 'two\n'))
+    expect(await ended).toMatchObject({ status: 0, stdout: Buffer.from('one\ntwo\n') })
+  })
+
+  test('ends with 130 when interrupted', async () => {
+    const { child, output, ended } = start(['consume', 'read'], service.endpoint)
+    await expect.poll(() => output.stdout.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({ status: 130, stderr: '' })
+  })
+
+  test('ends quietly when nobody reads on', async () => {
+    await text(service.run(['produce', 'pipe', '-q'], 'a line\n'.repeat(100_000)))
+    const { child, ended } = start(['consume', 'pipe'], service.endpoint)
+    if (child.stdout !== null) await once(child.stdout, 'data')
+    child.stdout?.destroy()
+    expect(await ended).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('names an offset that is not in the log', async () => {
+    const { status, stderr } = await service.run(['consume', 'read', '-p', '0', '-o', '77'])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/partition=read-0 offset=77 .*OFFSET_OUT_OF_RANGE/)
+  })
+
+  test('ends when its topic is deleted', async () => {
+    await createTopic('deleted')
+    const { child, output, ended } = start(['consume', 'deleted'], service.endpoint)
+    child.stdin?.end()
+    await text(service.run(['produce', 'deleted'], 'a\n'))
+    await expect.poll(() => output.stdout.toString(), { timeout: 20_000 }).toBe('a\n')
+    await text(service.run(['topic', 'delete', 'deleted']))
+    expect(await ended).toMatchObject({ status: 1, stderr: expect.stringContaining('topic was deleted') })
+  })
+})
+
+describe('wrong usage', () => {
+  test.each([
+    { args: [], names: 'Usage' },
+    { args: ['nonsense'], names: 'nonsense' },
+    { args: ['topic'], names: 'Usage' },
+    { args: ['topic', 'alter-config', 'x'], names: 'alter-config' },
+    { args: ['produce'], names: 'topic' },
+    { args: ['produce', 't', '-p', '-1'], names: '--partition' },
+    { args: ['produce', 't', '--acks', '2'], names: '--acks' },
+    { args: ['produce', 't', '-z', 'brotli'], names: '--compression' },
+    { args: ['produce', 't', '-k', 'a', '-K', ':'], names: '--key-delimiter' },
+    { args: ['produce', 't', '-H', 'novalue'], names: '--header' },
+    { args: ['produce', 't', '--transactional-id', 'x'], names: '--transactional-id' },
+    { args: ['consume', 't', '-o', 'middle'], names: '--offset' },
+    { args: ['consume', 't', '-f', '%x'], names: '--format' },
+    { args: ['consume', 't', '-g', 'group'], names: '-g' },
+    { args: ['dev', '--nodes', '0'], names: '--nodes' },
+    { args: ['dev', '-c', 'no.such=1'], names: 'no.such' },
+    { args: ['topic', 'list', '--endpoint', 'nowhere'], names: '--endpoint' },
+    { args: ['topic', 'list', '--output', 'xml'], names: '--output' },
+  ])('$args', async ({ args, names }) => {
+    const { child, ended } = start(args)
+    child.stdin?.end()
+    expect(await ended).toMatchObject({ status: 2, stderr: expect.stringContaining(names) })
+  })
+
+  test('help is not wrong', async () => {
+    expect(await text(service.run(['produce', '--help']))).toMatch('--max-in-flight')
+  })
+})
+
+test('a service that is not there is named', async () => {
+  const ended = await start(['topic', 'list'], 'http://127.0.0.1:29999').ended
+  expect(ended).toMatchObject({
+    status: 1,
+    stderr: 'error: cannot reach http://127.0.0.1:29999: connection refused\n',
+  })
+})

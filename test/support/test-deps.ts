@@ -1,0 +1,124 @@
+import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
+import { openInMemory } from '../../shared/embedded/data-directory.ts'
+import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
+import { LIMITS, type Limits } from '../../shared/protocol/limits.ts'
+import { bootCluster } from '../../shared/service/boot-cluster.ts'
+import { newCaches } from '../../shared/service/caches.ts'
+import type { Clock, Deps } from '../../shared/service/deps.ts'
+import {
+  type FaultyDocumentStore,
+  type FaultyObjectStore,
+  faultyDocumentStore,
+  faultyObjectStore,
+} from './faulty-store.ts'
+import { seededRandom } from './seeded-random.ts'
+
+/** When every test begins. */
+export const START_MS = Date.UTC(2026, 10, 21, 7)
+
+/** A clock that only a test moves: `sleep` is over at once and moves it on, time-outs fire when they are told to. */
+export interface ManualClock extends Clock {
+  /** The time changes; nobody wakes. */
+  set(nowMs: number): void
+  /** Runs within the next sleep, before it is over. */
+  duringNextSleep(run: () => Promise<void>): void
+  /** Every time-out begun from now on has fired already, until `false`. */
+  expireTimeouts(expire: boolean): void
+  /** How long each sleep so far was. */
+  readonly sleptMs: number[]
+}
+
+export interface LogLine {
+  readonly level: 'warn' | 'error'
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** Deps of a test: the real services and stores, with faults, time and chance in the hands of the test. */
+export interface TestDeps extends Deps {
+  readonly documents: FaultyDocumentStore
+  readonly nodes: ReadonlyMap<number, FaultyObjectStore>
+  readonly clock: ManualClock
+  readonly logged: LogLine[]
+}
+
+export interface TestOptions {
+  readonly nodes?: number
+  readonly limits?: Partial<Limits>
+  readonly configs?: Readonly<Record<string, string>>
+  readonly seed?: number
+}
+
+/** Room for so little that paging and spilling happen all the time. */
+export const TINY_LIMITS: Partial<Limits> = { pageEntries: 2, maxTailEntries: 4, maxHeadProducers: 3 }
+
+/** Deps of a cluster that was just started, on the embedded store in memory. */
+export async function testDeps(options: TestOptions = {}): Promise<TestDeps> {
+  const nodeCount = options.nodes ?? 3
+  const stores = openInMemory({ nodes: nodeCount })
+  const documents = faultyDocumentStore(stores.documents)
+  const nodes = new Map([...stores.nodes].map(([id, store]) => [id, faultyObjectStore(id, store)]))
+  const clock = manualClock()
+  const randomBytes = seededBytes(options.seed ?? 1)
+  const { clusterId } = await bootCluster({ documents, nodes, clock, randomBytes })
+  documents.faults.calls.length = 0
+  for (const node of nodes.values()) node.faults.calls.length = 0
+  const logged: LogLine[] = []
+  return {
+    clusterId,
+    documents,
+    nodes,
+    codecs: nodeCodecs,
+    clock,
+    randomBytes,
+    configs: parseClusterConfigs(options.configs ?? {}, nodeCount),
+    limits: { ...LIMITS, ...options.limits },
+    maxFetchWaitMs: 20_000,
+    caches: newCaches(),
+    log: {
+      warn: (message, fields) => logged.push({ level: 'warn', message, fields }),
+      error: (message, fields) => logged.push({ level: 'error', message, fields }),
+    },
+    logged,
+  }
+}
+
+/** Another environment of the same cluster: the same stores and time, nothing remembered. */
+export function otherEnvironment(deps: TestDeps): TestDeps {
+  return { ...deps, caches: newCaches() }
+}
+
+function manualClock(): ManualClock {
+  let nowMs = START_MS
+  let expired = false
+  const pending: (() => Promise<void>)[] = []
+  const sleptMs: number[] = []
+  return {
+    sleptMs,
+    nowMs: () => nowMs,
+    sleep: async (ms, signal) => {
+      if (signal?.aborted === true) return
+      sleptMs.push(ms)
+      nowMs += ms
+      await pending.shift()?.()
+    },
+    timeout: () => ({
+      signal: expired ? AbortSignal.abort() : new AbortController().signal,
+      cancel: () => undefined,
+    }),
+    set: (ms) => {
+      nowMs = ms
+    },
+    duringNextSleep: (run) => {
+      pending.push(run)
+    },
+    expireTimeouts: (expire) => {
+      expired = expire
+    },
+  }
+}
+
+function seededBytes(seed: number): (count: number) => Uint8Array {
+  const random = seededRandom(seed)
+  return (count) => Uint8Array.from({ length: count }, () => random.integer(0, 255))
+}
