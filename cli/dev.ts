@@ -8,6 +8,7 @@ interface DevOptions {
   readonly port: number
   readonly dataDir: string
   readonly inMemory?: true
+  readonly aws?: 'environment' | 'emulators'
   readonly nodes: number
   readonly durability: 'process' | 'disk'
   readonly config: Readonly<Record<string, string>>
@@ -28,6 +29,15 @@ export function addDevCommand(program: Command): void {
     .option('--port <n>', 'port to listen on; 0 takes a free one', integer(0, 65_535), 8082)
     .option('--data-dir <path>', 'where records are kept', '.stratolog')
     .addOption(new Option('--in-memory', 'keep nothing on disk').conflicts('dataDir'))
+    .addOption(
+      new Option(
+        '--aws [where]',
+        'keep records in AWS, as the environment says, or in emulators that end with the service',
+      )
+        .choices(['environment', 'emulators'])
+        .preset('environment')
+        .conflicts(['dataDir', 'inMemory', 'durability']),
+    )
     .option('--nodes <n>', 'number of storage nodes', integer(1, MAX_NODES), 3)
     .addOption(
       new Option(
@@ -42,25 +52,35 @@ export function addDevCommand(program: Command): void {
 }
 
 async function dev(options: DevOptions, command: Command): Promise<void> {
-  const { port, nodes, durability } = options
+  const { port, nodes, durability, aws } = options
   const configs = { ...DEV_CONFIGS, ...options.config }
-  checkConfigs(configs, nodes, command)
+  if (aws !== 'environment') checkConfigs(configs, nodes, command)
   const dataDirectory = options.inMemory ? undefined : options.dataDir
+  const stopEmulators = aws === 'emulators' ? await startEmulators(nodes) : undefined
   const { startLocalServer } = await import('../local/server.ts')
-  const server = await startLocalServer({ port, dataDirectory, nodes, durability, configs }).catch(
-    (error: unknown) => {
-      throw startError(error, port)
-    },
-  )
-  const data = dataDirectory ?? 'memory'
+  const store =
+    aws === undefined ? { dataDirectory, nodes, durability, configs } : { store: 'aws' as const, configs }
+  const server = await startLocalServer({ port, ...store }).catch(async (error: unknown) => {
+    await stopEmulators?.()
+    throw startError(error, port)
+  })
+  const data = aws === undefined ? (dataDirectory ?? 'memory') : `aws ${aws}`
   process.stdout.on('error', () => {}) // nobody reads the first line: not a reason to stop serving
   process.stdout.write(
-    `stratolog pid=${process.pid} listening on http://127.0.0.1:${server.port} data=${data} nodes=${nodes}\n`,
+    `stratolog pid=${process.pid} listening on http://127.0.0.1:${server.port} data=${data} nodes=${server.nodes}\n`,
   )
   await toldToStop()
   const drained = server.close().then(() => 'drained' as const)
   const end = await Promise.race([drained, sleep(STOP_MS, 'late' as const, { ref: false })])
   if (end === 'late') process.stderr.write(`the service did not close in time stopMs=${STOP_MS}\n`)
+  await stopEmulators?.()
+}
+
+/** Starts emulators of AWS and makes the environment name them; answers what stops them. */
+async function startEmulators(nodes: number): Promise<() => Promise<void>> {
+  const emulators = await (await import('../local/emulators.ts')).startEmulators({ nodes })
+  Object.assign(process.env, emulators.environment)
+  return emulators.stop
 }
 
 function checkConfigs(configs: Readonly<Record<string, string>>, nodes: number, command: Command): void {

@@ -22,8 +22,15 @@ export interface EmbeddedOptions {
   readonly configs: Readonly<Record<string, string>>
 }
 
-/** Deps on the embedded store, whom the door lets in, and how to close the store. */
-export interface Embedded {
+/** What the local service over AWS, or an emulator of it, is made of: the environment names table, buckets and endpoints. */
+export interface AwsOptions {
+  readonly store: 'aws'
+  /** Cluster configs by name; they go before those of STRATOLOG_CONFIG. */
+  readonly configs: Readonly<Record<string, string>>
+}
+
+/** Deps of the local service, whom the door lets in, and how to close the store. */
+export interface Local {
   readonly deps: Deps
   readonly policy: AccessPolicy
   close(): void
@@ -40,7 +47,7 @@ const DEV_CONFIGS = { 'group.initial.rebalance.delay.ms': '0' }
  * @throws KafkaError INVALID_CONFIG when a cluster config is not one, or the data directory was made with more nodes
  * @throws KafkaError KAFKA_STORAGE_ERROR when the data directory is in use or cannot be read
  */
-export async function embeddedDeps(options: EmbeddedOptions): Promise<Embedded> {
+export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
   const environment = parseEnvironment(process.env)
   const given = { ...DEV_CONFIGS, ...environment.configs, ...options.configs }
   const configs = parseClusterConfigs(given, options.nodes)
@@ -68,6 +75,25 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Embedded> 
     stores.close()
     throw error
   }
+}
+
+/**
+ * What a Lambda would have, for the local service: it may wait longer, and lets in this machine only.
+ *
+ * Rejects with a ZodError when the environment does not name a table and buckets.
+ *
+ * @throws KafkaError INVALID_CONFIG when a cluster config is not one
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be reached, or a bucket was emptied or exchanged
+ */
+export async function awsDeps(options: AwsOptions): Promise<Local> {
+  const environment = parseEnvironment(process.env)
+  const { lambdaDeps } = await import('./lambda-deps.ts') // the SDK takes longer to load than all the rest
+  const made = await lambdaDeps('make')()
+  const given = { ...DEV_CONFIGS, ...environment.configs, ...options.configs }
+  const configs = parseClusterConfigs(given, made.deps.nodes.size)
+  const deps: Deps = { ...made.deps, configs, maxFetchWaitMs: MAX_FETCH_WAIT_MS }
+  await finishDeletions(deps)
+  return { deps, policy: { ...made.policy, hosts: 'loopback' }, close: () => undefined }
 }
 
 function openStores({ dataDirectory, nodes, durability }: EmbeddedOptions): EmbeddedStores {

@@ -22,13 +22,15 @@ interface ChildOptions {
 
 /**
  * Stands between us and the child, in a process group of its own. Its stdin ends with `stop` or with our death, even by
- * kill -9; then the child has 3 s to end by itself, and the group is killed.
+ * kill -9; then the child has 3 s to end by itself, and the group is killed. It says nothing itself: the pipe of stderr ends
+ * with us too, and would end it.
  */
 const KEEPER = `
 exec 3<&0
 "$@" 3<&- </dev/null &
 child=$!
-( cat <&3 >/dev/null; kill -TERM $child; sleep 3; rm -rf -- "$SCRATCH_FOLDER"; kill -KILL 0 ) 2>/dev/null &
+exec 2>/dev/null
+( cat <&3 >/dev/null; kill -TERM $child; sleep 3; rm -rf -- "$SCRATCH_FOLDER"; kill -KILL 0 ) &
 wait $child
 rm -rf -- "$SCRATCH_FOLDER"
 kill -KILL 0

@@ -3,18 +3,18 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { HANDLERS } from '../functions/handlers.ts'
 import { type HttpService, httpService } from '../functions/http.ts'
-import { type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
+import { type AwsOptions, awsDeps, type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
 import { malformedHttpResponse } from './malformed-http.ts'
 import { announcesTooMuch, readBody, sendResponse, toHttpRequest } from './node-request.ts'
 
 /** Where to listen, and what the service behind it is made of; port 0 takes a free one. */
-export interface LocalServerOptions extends EmbeddedOptions {
-  readonly port: number
-}
+export type LocalServerOptions = { readonly port: number } & (EmbeddedOptions | AwsOptions)
 
 /** A running local service. */
 export interface LocalServer {
   readonly port: number
+  /** Storage nodes it has. */
+  readonly nodes: number
   /** Takes no more requests, lets those under way finish for up to 5 s, then closes connections and stores. */
   close(): Promise<void>
 }
@@ -34,7 +34,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000
  * Rejects when the port or the data directory is in use, with the cause.
  */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
-  const { deps, policy, close: closeStores } = await embeddedDeps(options)
+  const {
+    deps,
+    policy,
+    close: closeStores,
+  } = await ('store' in options ? awsDeps(options) : embeddedDeps(options))
   const answer = httpService(deps, policy, HANDLERS)
   const closing = new AbortController()
   const inFlight = new Set<Promise<void>>()
@@ -77,6 +81,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   }
   return {
     port: (server.address() as AddressInfo).port,
+    nodes: deps.nodes.size,
     close: () => {
       closed ??= close()
       return closed

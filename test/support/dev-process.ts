@@ -20,7 +20,8 @@ export interface DevProcess {
 
 /** How a `stratolog dev` is started. */
 export interface DevOptions {
-  readonly dataDirectory: string
+  /** Where it keeps its records: a folder, or what this environment says of AWS. */
+  readonly dataDirectory: string | { readonly environment: Readonly<Record<string, string>> }
   /** Flags of node itself, for example `--cpu-prof`. */
   readonly nodeFlags?: readonly string[]
   /** Told the process at once: whoever wants to kill it before it listens. */
@@ -33,8 +34,11 @@ export interface DevOptions {
  * Rejects with its stderr when it ends before that.
  */
 export async function startDev(options: DevOptions): Promise<DevProcess> {
-  const args = [STRATOLOG, 'dev', '--port', '0', '--data-dir', options.dataDirectory]
+  const { dataDirectory } = options
+  const store = typeof dataDirectory === 'string' ? ['--data-dir', dataDirectory] : ['--aws', 'environment']
+  const args = [STRATOLOG, 'dev', '--port', '0', ...store]
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), ...args], {
+    env: { ...process.env, ...(typeof dataDirectory === 'string' ? {} : dataDirectory.environment) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = exitOf(child)
