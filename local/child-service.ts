@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -37,6 +39,7 @@ kill -KILL 0
 `
 const STDERR_CHARACTERS = 4000
 const POLL_MS = 50
+const ANSWER_MS = 1000
 
 /** Starts a program that ends with this process at the latest. */
 export function startChild({ command, args, environment, scratchFolder }: ChildOptions): ChildService {
@@ -86,14 +89,17 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1000) })
-    await response.body?.cancel()
-    return true
-  } catch {
-    return false
-  }
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const { get } = url.startsWith('https:') ? https : http
+    // Nothing secret is sent, and an emulator signs its certificate itself.
+    const request = get(url, { rejectUnauthorized: false, timeout: ANSWER_MS }, (response) => {
+      response.resume()
+      resolve(true)
+    })
+    request.on('error', () => resolve(false))
+    request.on('timeout', () => request.destroy())
+  })
 }
 
 async function endOf(child: ChildProcess): Promise<string> {

@@ -52,9 +52,9 @@ export async function startMiniStack(options: MiniStackOptions): Promise<MiniSta
   })
   const certificateFile =
     options.protocol === 'https' ? join(scratchFolder, 'ministack-tls', 'server.crt') : undefined
-  // It redirects nothing and hides nothing: plain HTTP to a TLS port answers too, with a refusal.
-  await untilAnswers(child, `http://127.0.0.1:${port}/_ministack/health`, START_MS)
-  return { endpoint: `${options.protocol}://127.0.0.1:${port}`, certificateFile, stop: child.stop }
+  const endpoint = `${options.protocol}://127.0.0.1:${port}`
+  await untilAnswers(child, `${endpoint}/_ministack/health`, START_MS)
+  return { endpoint, certificateFile, stop: child.stop }
 }
 
 function environmentOf(options: MiniStackOptions, port: number, scratchFolder: string): NodeJS.ProcessEnv {
