@@ -23,6 +23,10 @@ export interface MiniStack {
   readonly endpoint: string
   /** Its certificate authority, for NODE_EXTRA_CA_CERTS and AWS_CA_BUNDLE; undefined over plain HTTP. */
   readonly certificateFile: string | undefined
+  /** Everything it and its Lambdas write; gone when it has ended. */
+  readonly scratchFolder: string
+  /** Resolves with the end of what it said on stderr once it is gone. */
+  readonly exited: Promise<string>
   stop(): Promise<void>
 }
 
@@ -37,10 +41,11 @@ const run = promisify(execFile)
  * Starts MiniStack, an emulator of AWS, on a free port of the loopback interface; it keeps everything in memory. The first
  * start installs it from PyPI into the ignored folder `.cache`.
  *
- * Rejects when Python 3 is missing, or it cannot be installed or started.
+ * Rejects with what is missing: Python 3, its venv module, for https openssl; or when it cannot be installed or started.
  */
 export async function startMiniStack(options: MiniStackOptions): Promise<MiniStack> {
   await install()
+  if (options.protocol === 'https') await need('openssl', ['version'], 'openssl, which makes its certificate')
   const port = await freePort()
   // Outside the project: in a `"type": "module"` tree its Lambdas die, and they would find our node_modules.
   const scratchFolder = await mkdtemp(join(tmpdir(), 'ministack-'))
@@ -54,7 +59,7 @@ export async function startMiniStack(options: MiniStackOptions): Promise<MiniSta
     options.protocol === 'https' ? join(scratchFolder, 'ministack-tls', 'server.crt') : undefined
   const endpoint = `${options.protocol}://127.0.0.1:${port}`
   await untilAnswers(child, `${endpoint}/_ministack/health`, START_MS)
-  return { endpoint, certificateFile, stop: child.stop }
+  return { endpoint, certificateFile, scratchFolder, exited: child.exited, stop: child.stop }
 }
 
 function environmentOf(options: MiniStackOptions, port: number, scratchFolder: string): NodeJS.ProcessEnv {
@@ -78,6 +83,8 @@ function environmentOf(options: MiniStackOptions, port: number, scratchFolder: s
 /** Installs into a folder of our own first: two processes may begin at once, and one may be killed half-way. */
 async function install(): Promise<void> {
   if (existsSync(PACKAGE_FOLDER)) return
+  await need('python3', ['--version'], 'Python 3 as python3')
+  await need('python3', ['-c', 'import venv, ensurepip'], "Python's venv module (on Debian: python3-venv)")
   await mkdir(CACHE, { recursive: true })
   const unfinished = await mkdtemp(join(CACHE, 'unfinished-'))
   try {
@@ -91,4 +98,11 @@ async function install(): Promise<void> {
   } finally {
     await rm(unfinished, { recursive: true, force: true })
   }
+}
+
+/** Rejects, in words, unless the command succeeds. */
+async function need(command: string, args: readonly string[], what: string): Promise<void> {
+  await run(command, args).catch((cause: unknown) => {
+    throw new Error(`MiniStack needs ${what}`, { cause })
+  })
 }

@@ -1,17 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { test } from 'vitest'
-
-/** Programs of this machine that some suites need and `npm ci` does not bring. */
-export type Program = 'java' | 'python3'
-
-const VERSION_ARGUMENT = { java: '-version', python3: '--version' } as const
+import { missingPrograms, type Program } from './programs.ts'
 
 /**
  * Whether the suite `name` can run. Where it cannot, a skipped test says so by name and lacks; with CI=true that test fails,
  * so that nothing is left out there unseen.
  */
 export function canRun(name: string, needs: readonly Program[]): boolean {
-  const missing = needs.filter((program) => !isInstalled(program))
+  const missing = missingPrograms(needs)
   if (missing.length === 0) return true
   const title = `${name}: needs ${missing.join(' and ')}`
   if (process.env.CI === 'true') {
@@ -23,13 +18,4 @@ export function canRun(name: string, needs: readonly Program[]): boolean {
     process.stderr.write(`SKIPPED ${title}\n`)
   }
   return false
-}
-
-function isInstalled(program: Program): boolean {
-  try {
-    execFileSync(program, [VERSION_ARGUMENT[program]], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
 }
