@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { checkLog, type LogCheck } from './check-log.ts'
 import { runProducer, type SentBatch } from './kill-producer.ts'
-import { batchesWithoutCopies } from './node-copies.ts'
+import { batchesWithoutCopies, walFilesOf } from './node-copies.ts'
 import { createTopic, readLog } from './raw-client.ts'
 import { linesOf, realText } from './real-text.ts'
 import { type RestartableService, restartableService } from './restartable-service.ts'
@@ -16,6 +16,11 @@ export interface KillLoopOptions {
   readonly kills: number
   readonly seed: number
   readonly isIdempotent: boolean
+  /** A store on emulators of AWS, and the WAL objects of each of its nodes; without it the store is a new folder. */
+  readonly aws?: {
+    readonly environment: Readonly<Record<string, string>>
+    readonly walObjects: () => Promise<Buffer[][]>
+  }
 }
 
 /** What a run came to. */
@@ -34,7 +39,6 @@ export interface KillLoopReport extends LogCheck {
   readonly longestStartMs: number
 }
 
-const TOPIC = 'killed'
 const CONNECTIONS = 8
 /** Acknowledgements between a start and the next kill, at most, and how far behind the last of them it may fall. */
 const MAX_ACKNOWLEDGEMENTS = 40
@@ -44,26 +48,29 @@ const STARTING_ONE_IN = 5
 
 /**
  * Kills the service over and over while eight connections produce to it with acks=all, starts it again on the same
- * folder each time, and compares everything that was acknowledged with the log in the end.
+ * store each time, and compares everything that was acknowledged with the log in the end.
  *
  * Rejects when the service does not start again, dies unasked, or acknowledges nothing any more.
  */
 export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'stratolog-kill-'))
-  const service = restartableService(dataDirectory)
+  const { aws } = options
+  const topic = options.isIdempotent ? 'killed-idempotent' : 'killed-plain'
+  const folder = await mkdtemp(join(tmpdir(), 'stratolog-kill-'))
+  const service = restartableService(aws ?? folder)
   let kills: ReturnType<typeof killAll> | undefined
   try {
-    await createTopic(await service.start(), TOPIC)
-    const producing = startProducers(options, service, linesOf(await realText()))
+    await createTopic(await service.start(), topic)
+    const producing = startProducers({ ...options, topic }, service, linesOf(await realText()))
     kills = killAll(options, service)
     await Promise.race([kills, producing.then(endedEarly)])
     await service.start()
     service.end()
     const sent = (await service.orStalled(producing, 'producers do not end')).flat()
     await service.kill()
-    const log = await readLog(await service.start(), TOPIC)
+    const log = await readLog(await service.start(), topic)
     const check = checkLog(sent, log, options)
-    const uncopied = await batchesWithoutCopies(dataDirectory, log)
+    const nodes = await (aws === undefined ? walFilesOf(folder) : aws.walObjects())
+    const uncopied = batchesWithoutCopies(nodes, log)
     return {
       ...check,
       ...(await kills),
@@ -78,18 +85,18 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
   } finally {
     await service.close()
     await Promise.allSettled([kills])
-    await rm(dataDirectory, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
 function startProducers(
-  { seed, isIdempotent }: KillLoopOptions,
+  { seed, isIdempotent, topic }: KillLoopOptions & { readonly topic: string },
   service: RestartableService,
   lines: readonly Buffer[],
 ): Promise<SentBatch[][]> {
   const producers = Array.from({ length: CONNECTIONS }, (_, producer) => {
     const random = seededRandom(seed * CONNECTIONS + producer)
-    return runProducer({ producer, topic: TOPIC, lines, random, isIdempotent }, service)
+    return runProducer({ producer, topic, lines, random, isIdempotent }, service)
   })
   return Promise.all(producers)
 }

@@ -6,23 +6,31 @@ import { walFolders } from './wal-folders.ts'
 /** baseOffset, length and partitionLeaderEpoch: what the service may write into a batch stands in front of this. */
 const SAME_IN_EVERY_COPY = 16
 
-/**
- * Says which batches of the log are not held by every node folder. Works for a log whose objects hold one batch each:
- * an object begins with its batch.
- */
-export async function batchesWithoutCopies(
-  dataDirectory: string,
-  log: readonly LogBatch[],
-): Promise<string[]> {
-  const missing: string[] = []
-  for (const [node, files] of (await walFolders(dataDirectory)).entries()) {
-    const held = new Set<string>()
-    for (const { path } of files.values()) held.add(fingerprint(firstBatch(await readFile(path))))
-    for (const { baseOffset, bytes } of log) {
-      if (!held.has(fingerprint(bytes))) missing.push(`no copy on node=${node} of offset=${baseOffset}`)
-    }
+/** The WAL objects of each node folder of a data directory. */
+export async function walFilesOf(dataDirectory: string): Promise<Buffer[][]> {
+  const nodes: Buffer[][] = []
+  for (const files of await walFolders(dataDirectory)) {
+    const objects: Buffer[] = []
+    for (const { path } of files.values()) objects.push(await readFile(path))
+    nodes.push(objects)
   }
-  return missing
+  return nodes
+}
+
+/**
+ * Says which batches of the log are not held by every node, of which each has these WAL objects. Works for a log whose
+ * objects hold one batch each: an object begins with its batch.
+ */
+export function batchesWithoutCopies(
+  nodes: readonly (readonly Buffer[])[],
+  log: readonly LogBatch[],
+): string[] {
+  return nodes.flatMap((objects, node) => {
+    const held = new Set(objects.map((object) => fingerprint(firstBatch(object))))
+    return log
+      .filter(({ bytes }) => !held.has(fingerprint(bytes)))
+      .map(({ baseOffset }) => `no copy on node=${node} of offset=${baseOffset}`)
+  })
 }
 
 /** As long as the batch at the start of an object says it is; a torn object is shorter. */

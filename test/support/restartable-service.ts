@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type DevProcess, startDev } from './dev-process.ts'
+import { type DevOptions, type DevProcess, startDev } from './dev-process.ts'
 import type { Life, Lives } from './kill-producer.ts'
 
 /** A life in which nothing is acknowledged for so long, or a producer that cannot end, is a failure. */
@@ -8,7 +8,7 @@ const STALL_MS = 30_000
 /** A connection that broke because the process died shows its death within this. */
 const DEATH_SHOWS_MS = 2000
 
-/** The service on one folder, life after life, with what its producers report. */
+/** The service on one store, life after life, with what its producers report. */
 export interface RestartableService extends Lives {
   /** Where it listens; starts it unless it runs. */
   start(): Promise<string>
@@ -29,7 +29,7 @@ export interface RestartableService extends Lives {
 }
 
 /** A service on `dataDirectory` that is not running yet. */
-export function restartableService(dataDirectory: string): RestartableService {
+export function restartableService(dataDirectory: DevOptions['dataDirectory']): RestartableService {
   let dev: DevProcess | undefined
   let isOver = false
   let isClosed = false
@@ -98,7 +98,7 @@ export function restartableService(dataDirectory: string): RestartableService {
   }
 }
 
-async function startAndKill(dataDirectory: string, afterMs: number): Promise<void> {
+async function startAndKill(dataDirectory: DevOptions['dataDirectory'], afterMs: number): Promise<void> {
   const spawned = Promise.withResolvers<() => Promise<unknown>>()
   const starting = startDev({
     dataDirectory,
