@@ -4,7 +4,14 @@ import { createTopics } from '../../shared/service/create-topics.ts'
 import { deleteTopics, finishDeletions } from '../../shared/service/delete-topics.ts'
 import { encodeHeadPlan } from '../../shared/store/items/head-item.ts'
 import { headKey, partitionPk } from '../../shared/store/keys.ts'
-import { isHeadUpdate, isPagePut, isProducerPut, isTopicPut, runBefore } from '../support/calls.ts'
+import {
+  changeHead,
+  isHeadUpdate,
+  isPagePut,
+  isProducerPut,
+  isTopicPut,
+  runBefore,
+} from '../support/calls.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
 import {
   batchOf,
@@ -230,6 +237,20 @@ describe('deleting a topic', () => {
       }),
     )
     expect(await remove(deps)).toMatchObject({ errorCode: 0 })
+  })
+
+  test('fences again a head that got a leader between fence and delete', async () => {
+    const { deps, topicId } = await fullTopic()
+    const fenced = (pk: string) =>
+      deps.documents.faults.calls.filter((call) => isHeadUpdate(call) && call.pk === pk)
+    const pk = partitionPk(topicId, 0)
+    deps.documents.faults.calls.length = 0
+    deps.documents.faults.once(
+      (call) => call.method === 'delete' && call.sk === 'HEAD' && call.pk === pk,
+      runBefore(() => changeHead(deps, topicId, { leader: '0.1' })), // an election keeps the epoch of the fence
+    )
+    expect(await remove(deps)).toMatchObject({ errorCode: 0 })
+    expect([fenced(pk).length, fenced(partitionPk(topicId, 1)).length]).toEqual([2, 1])
   })
 
   test('is not held up by another epoch meanwhile', async () => {
