@@ -111,7 +111,7 @@ describe('C2: the high watermark of another leader epoch does not vouch for an a
       producerOffsets: {},
     })
 
-  test('a truncated entry that is still in the tail is no success', async () => {
+  test.each([-1, 1])('a truncated entry that is still in the tail is no success: acks=%d', async (acks) => {
     const deps = await testDeps()
     const topicId = await createTopic(deps)
     deps.documents.faults.once(isHeadUpdate, { fault: 'answerLost' })
@@ -123,7 +123,7 @@ describe('C2: the high watermark of another leader epoch does not vouch for an a
       isHeadRead,
       runBefore(() => election(deps, topicId)),
     )
-    expect(await produceOne(deps, batchOf(3))).toMatchObject({
+    expect(await produceOne(deps, batchOf(3), { acks })).toMatchObject({
       errorName: 'REQUEST_TIMED_OUT',
       effect: 'unknown',
     })
