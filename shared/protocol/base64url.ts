@@ -8,5 +8,7 @@ export function toBase64url(bytes: Uint8Array | readonly number[]): string {
 
 /** The bytes that `toBase64url` made `text` of. */
 export function fromBase64url(text: string): Uint8Array {
-  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0))
+  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) =>
+    letter.charCodeAt(0),
+  )
 }

@@ -42,8 +42,11 @@ export async function appendBatch(
     if (appended === undefined && appending.inDoubt) throw gone(appending)
     return appended
   } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    // Whatever a try was waiting for or making room for, the head was not there any more.
+    if (!appending.inDoubt && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
     // An earlier try may have been applied, or may be yet: after it no definite answer can be given.
-    if (!appending.inDoubt || !(error instanceof KafkaError) || error.effect === 'unknown') throw error
+    if (!appending.inDoubt || error.effect === 'unknown') throw error
     throw new KafkaError('REQUEST_TIMED_OUT', `append may have taken effect: ${error.message}`, {
       cause: error,
     })
