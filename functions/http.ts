@@ -1,7 +1,8 @@
 import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import type { Deps } from '../shared/service/deps.ts'
+import { asKafkaError } from '../shared/service/rows.ts'
 import { type AccessPolicy, checkAccess, corsHeaders, preflightResponse } from './access-policy.ts'
-import { errorResponse, requestIdOf, toKafkaError } from './envelope.ts'
+import { errorResponse, requestIdOf } from './envelope.ts'
 import type { Handler } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
 import { checkWireSize, decodedBody } from './http-body.ts'
@@ -59,7 +60,7 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
       signal: request.signal,
     })
   } catch (thrown) {
-    return errorResponse(toKafkaError(thrown, { requestId, log: deps.log }), { requestId, dialect })
+    return errorResponse(asKafkaError(deps, thrown, { requestId }), { requestId, dialect })
   }
 }
 

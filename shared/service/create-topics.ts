@@ -27,7 +27,7 @@ export async function createTopics(deps: Deps, request: CreateTopicsRequest): Pr
   const rows: CreatedTopic[] = []
   for (const wanted of request.topics) {
     const name = { name: wanted.name }
-    rows.push({ ...name, ...(await rowOf(() => createOne(deps, wanted, request))) })
+    rows.push({ ...name, ...(await rowOf(deps, () => createOne(deps, wanted, request))) })
   }
   return { topics: rows }
 }

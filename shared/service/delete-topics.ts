@@ -23,7 +23,7 @@ import { readTopic, type Topic, topicById } from './topics.ts'
 export async function deleteTopics(deps: Deps, request: DeleteTopicsRequest): Promise<DeleteTopicsResponse> {
   const rows: DeletedTopic[] = []
   for (const wanted of request.topics) {
-    rows.push({ ...wanted, ...(await rowOf(() => deleteOne(deps, wanted))) })
+    rows.push({ ...wanted, ...(await rowOf(deps, () => deleteOne(deps, wanted))) })
   }
   return { topics: rows }
 }
