@@ -1,5 +1,6 @@
 import { type Head, isCommitted, type LocatedBatch } from '../core/head.ts'
 import type { Refusal } from '../core/head-answer.ts'
+import type { ErrorName } from '../protocol/error-table.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import {
   type Appending,
@@ -67,7 +68,7 @@ async function appendUntilDone(appending: Appending): Promise<Appended | undefin
       case 'gone':
         return undefined
       case 'duplicate':
-        return originalOf(appending)
+        return originalOf(appending, outcome.ifUnknown)
       default:
         await prepareNextTry(appending, outcome)
     }
@@ -102,15 +103,15 @@ async function prepareNextTry(
 }
 
 /** Where the first try of a client's repeated batch stands. */
-async function originalOf(appending: Appending): Promise<Appended> {
+async function originalOf(appending: Appending, ifUnknown: ErrorName): Promise<Appended> {
   const { deps, copied } = appending
   const { partition, header } = copied.batch
   const head = await requireHead(deps, partition)
   const batch = await findDuplicate(deps, partition, head, header)
   if (batch === undefined) {
     throw new KafkaError(
-      'DUPLICATE_SEQUENCE_NUMBER',
-      `batch was appended before, its offset is no longer known partition=${nameOf(appending)} producerId=${header.producerId} baseSequence=${header.baseSequence}`,
+      ifUnknown,
+      `batch was appended before if at all, its offset is not known partition=${nameOf(appending)} producerId=${header.producerId} baseSequence=${header.baseSequence}`,
     )
   }
   return { head, batch }

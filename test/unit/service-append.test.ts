@@ -422,6 +422,15 @@ describe('H15: a duplicate older than the producer’s last batch', () => {
     })
   })
 
+  test('from before the sequences wrapped is none if it is not found: a client takes that for success', async () => {
+    const deps = await testDeps()
+    await createTopic(deps)
+    const producer = { producerId: 7, producerEpoch: 0 }
+    await produceOne(deps, batchOf(3, { producer: { ...producer, baseSequence: 0 } }))
+    const never = batchOf(5, { producer: { ...producer, baseSequence: 2 ** 31 - 10 } })
+    expect(await produceOne(deps, never)).toMatchObject({ errorName: 'OUT_OF_ORDER_SEQUENCE_NUMBER' })
+  })
+
   test('of which only a part was appended before is refused: DUPLICATE_SEQUENCE_NUMBER would stand for success', async () => {
     const deps = await testDeps()
     await createTopic(deps)
