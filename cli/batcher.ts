@@ -29,17 +29,19 @@ export interface BatcherOptions {
   readonly partition: number | undefined
   readonly partitionCount: number
   readonly batchBytes: number
+  /** A number in [0, 1): says with which partition records without a key begin. */
+  readonly random: () => number
 }
 
 /**
- * Partitions as Kafka's producer: the given one, else by the key, else one partition per batch in turn (sticky).
- * A record larger than `batchBytes` goes alone.
+ * Partitions as Kafka's producer: the given one, else by the key, else one partition per batch in turn (sticky),
+ * from a random one on: many short runs would all write to partition 0. A record larger than `batchBytes` goes alone.
  */
 export function batcher(options: BatcherOptions): Batcher {
   const { partitionCount, batchBytes } = options
   const open = new Map<number, InputBatch>()
   let closed: InputBatch[] = []
-  let sticky = 0
+  let sticky = Math.floor(options.random() * partitionCount)
 
   const close = (batch: InputBatch) => {
     open.delete(batch.partition)

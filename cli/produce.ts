@@ -92,6 +92,7 @@ async function produce(name: string, options: ProduceOptions, context: Context):
       partition: options.partition,
       partitionCount: topic.partitions.length,
       batchBytes: options.batchSize,
+      random: transport.random,
     }),
     maxInFlight: options.maxInFlight,
     deliver: (batches) => {

@@ -13,6 +13,7 @@ const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i
 const CORS_METHODS = 'GET, HEAD, POST'
 const CORS_HEADERS = 'Accept, Authorization, Content-Encoding, Content-Type, X-Client-Id, X-Request-Id'
 const EXPOSED_HEADERS = 'Retry-After, X-Leader-Epoch, X-Next-Offset, X-Request-Id'
+const FOREIGN_ORIGIN = 'origin is neither this service nor in STRATOLOG_CORS_ORIGINS'
 /** How long a browser may remember a preflight, in seconds. */
 const PREFLIGHT_MAX_AGE = '600'
 
@@ -30,7 +31,7 @@ export function checkAccess(policy: AccessPolicy, headers: HttpRequest['headers'
   const origin = headers.origin
   if (origin === undefined || policy.corsOrigins.includes(origin)) return
   if (origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
-    throw new KafkaError('CLUSTER_AUTHORIZATION_FAILED', 'origin is not this service nor an allowed one')
+    throw new KafkaError('CLUSTER_AUTHORIZATION_FAILED', FOREIGN_ORIGIN)
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Effect } from '../shared/protocol/error-table.ts'
 import { KafkaError } from '../shared/protocol/kafka-error.ts'
-import type { Logger } from '../shared/service/deps.ts'
 import { answerType, type Dialect, type HttpResponse } from './http-types.ts'
 
 /** An API gateway's own ids end in `=`. */
@@ -31,17 +30,6 @@ export function errorResponse(
     },
     body: [Buffer.from(JSON.stringify(envelope))],
   }
-}
-
-/** What was thrown, as the error to answer with; what is our own fault is logged with its stack. */
-export function toKafkaError(thrown: unknown, context: { requestId: string; log: Logger }): KafkaError {
-  if (thrown instanceof KafkaError && thrown.errorName !== 'UNKNOWN_SERVER_ERROR') return thrown
-  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
-  context.log.error('unexpected error', { requestId: context.requestId, stack })
-  if (thrown instanceof KafkaError) return thrown
-  return new KafkaError('UNKNOWN_SERVER_ERROR', 'unexpected error: the log has it under the request_id', {
-    cause: thrown,
-  })
 }
 
 /** The caller's X-Request-Id if it is one that can stand in a header and a log, else a new one. */

@@ -1,7 +1,8 @@
 import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import type { Deps } from '../shared/service/deps.ts'
+import { asKafkaError } from '../shared/service/rows.ts'
 import { type AccessPolicy, checkAccess, corsHeaders, preflightResponse } from './access-policy.ts'
-import { errorResponse, requestIdOf, toKafkaError } from './envelope.ts'
+import { errorResponse, requestIdOf } from './envelope.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { checkWireSize, decodedBody } from './http-body.ts'
 import type { Dialect, HttpRequest, HttpResponse } from './http-types.ts'
@@ -63,7 +64,7 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
       signal: request.signal,
     })
   } catch (thrown) {
-    return errorResponse(toKafkaError(thrown, { requestId, log: deps.log }), { requestId, dialect })
+    return errorResponse(asKafkaError(deps, thrown, { requestId }), { requestId, dialect })
   }
 }
 

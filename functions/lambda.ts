@@ -1,8 +1,9 @@
 import middy from '@middy/core'
 import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import type { Deps } from '../shared/service/deps.ts'
+import { asKafkaError } from '../shared/service/rows.ts'
 import type { AccessPolicy } from './access-policy.ts'
-import { errorResponse, requestIdOf, toKafkaError } from './envelope.ts'
+import { errorResponse, requestIdOf } from './envelope.ts'
 import type { Handlers } from './handler.ts'
 import { httpService } from './http.ts'
 import type { Dialect } from './http-types.ts'
@@ -65,7 +66,7 @@ function errorResult(
   const sent = event?.headers?.['x-request-id'] ?? event?.requestContext?.requestId
   const requestId = requestIdOf(sent, randomBytes)
   const dialect: Dialect = String(event?.rawPath).includes('/v1/') ? 'v1' : 'rest'
-  const response = errorResponse(toKafkaError(thrown, { requestId, log: stderrLogger }), {
+  const response = errorResponse(asKafkaError({ log: stderrLogger }, thrown, { requestId }), {
     requestId,
     dialect,
   })

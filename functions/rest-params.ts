@@ -2,6 +2,8 @@ import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import { malformed } from './envelope.ts'
 
 const MAX_PARTITION_INDEX = 2 ** 31 - 1
+/** What a caller sent may be of any length: no more of it than tells what it was. */
+const MAX_SHOWN_LENGTH = 100
 
 /**
  * A partition named in a path.
@@ -11,7 +13,8 @@ const MAX_PARTITION_INDEX = 2 ** 31 - 1
 export function pathPartition(text: string): number {
   const partition = /^\d{1,10}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
   if (partition <= MAX_PARTITION_INDEX) return partition
-  throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', 'no partition has such a number', { restCode: 40402 })
+  const message = `no partition has such a number partition=${text.slice(0, MAX_SHOWN_LENGTH)}`
+  throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', message, { restCode: 40402 })
 }
 
 /**
@@ -26,7 +29,8 @@ export function queryInteger(
 ): number | undefined {
   const text = query.get(name)
   if (text === null) return undefined
-  const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!/^-?\d+$/.test(text)) throw malformed('rest', `${name}: must be an integer`)
+  const value = Number(text)
   if (value >= range.min && value <= range.max) return value
   throw malformed('rest', `${name}: must be an integer of ${range.min} to ${range.max}`)
 }

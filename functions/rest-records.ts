@@ -11,6 +11,7 @@ import { pathPartition, queryInteger } from './rest-params.ts'
 const DEFAULT_TIMEOUT_MS = 1000
 const DEFAULT_MAX_BYTES = 1_048_576
 const MAX_INT = 2 ** 31 - 1
+const READS_ANY_BYTES = 'Accept: application/vnd.kafka.binary.v2+json'
 
 /** `GET /topics/{topic}/partitions/{partition}/records?offset=`: a page of committed records, as JSON or base64. */
 export const restRecordsFunction: Handler = {
@@ -76,9 +77,8 @@ function recordTexts(
     const value = embedded(record.value, place.format)
     if (key === undefined || value === undefined) {
       if (texts.length > 0) break
-      throw new KafkaError('INVALID_REQUEST', `record is not JSON offset=${record.offset}`, {
-        restCode: 40801,
-      })
+      const fact = `record is not JSON, any bytes are read with ${READS_ANY_BYTES}`
+      throw new KafkaError('INVALID_REQUEST', `${fact} offset=${record.offset}`, { restCode: 40801 })
     }
     const headers = record.headers.map((header) => ({
       key: header.key,

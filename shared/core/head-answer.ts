@@ -9,7 +9,7 @@ import {
   validBatches,
 } from './head.ts'
 import type { PlannedAppend } from './head-commands.ts'
-import { judgeSequence, producerKey, unpackProducerState } from './producer-state.ts'
+import { judgeSequence, type ProducerState, producerKey, unpackProducerState } from './producer-state.ts'
 import { ulidText } from './ulid.ts'
 
 /** Why a head refused an append, and so what is to be done about it. Nothing was written, but where it says `applied`. */
@@ -20,8 +20,8 @@ export type Refusal =
   | { readonly because: 'applied'; readonly batch: LocatedBatch }
   /** It can never be applied. */
   | { readonly because: 'error'; readonly errorName: ErrorName; readonly message: string }
-  /** The same sequence was appended before, by an earlier try of the client: where, the index knows. */
-  | { readonly because: 'duplicate' }
+  /** The same sequence was appended before, by an earlier try of the client: where, the index knows. What to answer if it does not. */
+  | { readonly because: 'duplicate'; readonly ifUnknown: DuplicateError }
   /** The head is not as it was when the append was planned: plan again from this one. */
   | { readonly because: 'moved' }
   /** Another batch of this producer must come first. */
@@ -32,6 +32,9 @@ export type Refusal =
   | { readonly because: 'full' }
   /** The head has no room for another producer: one must be spilled first. */
   | { readonly because: 'crowded' }
+
+/** Of a batch that was appended for certain, and of one that may as well never have been. */
+type DuplicateError = 'DUPLICATE_SEQUENCE_NUMBER' | 'OUT_OF_ORDER_SEQUENCE_NUMBER'
 
 /** What an idempotent producer's batch is known by. */
 export interface SequencedBatch {
@@ -73,10 +76,10 @@ export function explainSequence(head: Head, batch: SequencedBatch): Refusal | un
 
 /** Judges a batch's sequence by its producer's state; undefined when it is the next one. */
 export function explainState(
-  state: Parameters<typeof judgeSequence>[0],
+  state: ProducerState | undefined,
   { sequence, recordCount }: SequencedBatch,
 ): Refusal | undefined {
-  const facts = `producerId=${sequence.producerId} expected=${state?.nextSequence ?? 0} received=${sequence.baseSequence}`
+  const facts = `producerId=${sequence.producerId} expected=${expectedSequence(state, sequence)} received=${sequence.baseSequence}`
   switch (judgeSequence(state, sequence, recordCount)) {
     case 'next':
       return undefined
@@ -87,7 +90,9 @@ export function explainState(
         message: `producer epoch is fenced producerId=${sequence.producerId} epoch=${sequence.producerEpoch} current=${state?.producerEpoch}`,
       }
     case 'duplicate':
-      return { because: 'duplicate' }
+      return { because: 'duplicate', ifUnknown: 'DUPLICATE_SEQUENCE_NUMBER' }
+    case 'wrapped':
+      return { because: 'duplicate', ifUnknown: 'OUT_OF_ORDER_SEQUENCE_NUMBER' }
     case 'overlap':
       // Not a duplicate: a client takes that for success, and the rest of the batch would be lost.
       return {
@@ -98,6 +103,11 @@ export function explainState(
     case 'gap':
       return { because: 'gap', message: `sequence out of order ${facts}` }
   }
+}
+
+/** A producer of whom nothing is known begins at 0, and so does every epoch. */
+function expectedSequence(state: ProducerState | undefined, { producerEpoch }: BatchSequence): number {
+  return state?.producerEpoch === producerEpoch ? state.nextSequence : 0
 }
 
 /** The batch with the same producer, epoch, first sequence and record count among `entries`, if the lineage vouches for it. */

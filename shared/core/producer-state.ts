@@ -7,10 +7,11 @@ export interface ProducerState {
 }
 
 /**
- * How a batch's sequence stands to what is remembered. `duplicate`: all of it was appended before. `overlap`: only a part
- * of it was. `gap`: another one must come first.
+ * How a batch's sequence stands to what is remembered. `duplicate`: all of it was appended before. `wrapped`: so it was if
+ * the sequences began anew at 0 since, which is not remembered. `overlap`: only a part of it was. `gap`: another one must
+ * come first.
  */
-export type SequenceVerdict = 'next' | 'fenced' | 'duplicate' | 'overlap' | 'gap'
+export type SequenceVerdict = 'next' | 'fenced' | 'duplicate' | 'wrapped' | 'overlap' | 'gap'
 
 /** Sequences wrap from 2³¹ − 1 to 0. */
 const SEQUENCES = 2 ** 31
@@ -51,5 +52,6 @@ export function judgeSequence(
   if (batch.baseSequence === stored.nextSequence) return 'next'
   const behind = (stored.nextSequence - batch.baseSequence + SEQUENCES) % SEQUENCES
   if (behind >= SEQUENCES / 2) return 'gap'
-  return behind < recordCount ? 'overlap' : 'duplicate'
+  if (behind < recordCount) return 'overlap'
+  return batch.baseSequence < stored.nextSequence ? 'duplicate' : 'wrapped'
 }

@@ -2,13 +2,20 @@ import * as z from 'zod'
 import { KafkaError } from './kafka-error.ts'
 import { MAX_BATCH_BYTES, MAX_PARTITIONS } from './limits.ts'
 
-const text = (pattern: RegExp) => z.string().regex(pattern)
-const integer = (min: number, max: number) =>
-  text(/^\d{1,16}$/)
+const integer = (min: number, max: number) => {
+  const wants = `an integer of ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, wants)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be an integer of ${min} to ${max}`)
-const flag = text(/^(true|false)$/).transform((value) => value === 'true')
+    .refine((value) => value >= min && value <= max, wants)
+}
+const flag = z
+  .string()
+  .regex(/^(true|false)$/, 'one of true, false')
+  .transform((value) => value === 'true')
 
+/** The message of each rule is what it wants. */
 const clusterConfigs = z.strictObject({
   'auto.create.topics.enable': flag.default(true),
   'num.partitions': integer(1, MAX_PARTITIONS).default(1),
@@ -27,23 +34,34 @@ export type ClusterConfigs = z.infer<typeof clusterConfigs> & { 'default.replica
 /**
  * The cluster's configs from texts by name.
  *
- * @throws KafkaError INVALID_CONFIG when a name is unknown or its value is not one it can have
+ * @throws KafkaError INVALID_CONFIG when a name is unknown, its value is not one it can have, or topics would by default
+ *   have more replicas than there are nodes
  */
 export function parseClusterConfigs(
   given: Readonly<Record<string, string>>,
   nodeCount: number,
 ): ClusterConfigs {
   const parsed = clusterConfigs.safeParse(given)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const name = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path.join('.')
+  if (!parsed.success) throw invalid(parsed.error, given)
+  const replicationFactor = parsed.data['default.replication.factor'] ?? Math.min(3, nodeCount)
+  if (replicationFactor > nodeCount) {
+    const fact = 'cluster config must be at most the number of nodes'
     throw new KafkaError(
       'INVALID_CONFIG',
-      `cluster config name=${name} value=${given[name ?? '']}: ${issue?.message}`,
+      `${fact} name=default.replication.factor value=${replicationFactor} nodes=${nodeCount}`,
     )
   }
-  return {
-    ...parsed.data,
-    'default.replication.factor': parsed.data['default.replication.factor'] ?? Math.min(3, nodeCount),
+  return { ...parsed.data, 'default.replication.factor': replicationFactor }
+}
+
+function invalid(error: z.ZodError, given: Readonly<Record<string, string>>): KafkaError {
+  const [issue] = error.issues
+  if (issue?.code === 'unrecognized_keys') {
+    return new KafkaError('INVALID_CONFIG', `unknown cluster config name=${issue.keys[0]}`)
   }
+  const name = issue?.path.join('.') ?? ''
+  return new KafkaError(
+    'INVALID_CONFIG',
+    `cluster config must be ${issue?.message} name=${name} value=${given[name]}`,
+  )
 }

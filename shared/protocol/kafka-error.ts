@@ -22,12 +22,15 @@ export class KafkaError extends Error {
   readonly errorName: ErrorName
   /** Number in the HTTP error envelope: `40401`, or the HTTP status itself. */
   readonly restCode: number
+  /** HTTP status when this error is the whole answer. */
+  readonly httpStatus: number
 
   constructor(errorName: ErrorName, message: string, options: KafkaErrorOptions = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     const { httpStatus } = ERRORS[errorName]
     this.errorName = errorName
     this.restCode = options.restCode ?? REST_CODES[httpStatus] ?? httpStatus
+    this.httpStatus = options.restCode === undefined ? httpStatus : statusOf(options.restCode)
   }
 
   get code(): number {
@@ -41,11 +44,11 @@ export class KafkaError extends Error {
   get effect(): Effect {
     return ERRORS[this.errorName].effect
   }
+}
 
-  /** `404` for the REST numbers `404` and `40402`. */
-  get httpStatus(): number {
-    return this.restCode >= 1000 ? Math.floor(this.restCode / 100) : this.restCode
-  }
+/** `404` for the REST numbers `404` and `40402`. Only the table's own numbers are not of this form: 50003 is a 503. */
+function statusOf(restCode: number): number {
+  return restCode >= 1000 ? Math.floor(restCode / 100) : restCode
 }
 
 /** How one partition, topic or resource fails inside an answer whose HTTP status is 200. */

@@ -1,5 +1,6 @@
 import { type Head, isCommitted, type LocatedBatch } from '../core/head.ts'
 import type { Refusal } from '../core/head-answer.ts'
+import type { ErrorName } from '../protocol/error-table.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import {
   type Appending,
@@ -42,8 +43,11 @@ export async function appendBatch(
     if (appended === undefined && appending.inDoubt) throw gone(appending)
     return appended
   } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    // Whatever a try was waiting for or making room for, the head was not there any more.
+    if (!appending.inDoubt && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
     // An earlier try may have been applied, or may be yet: after it no definite answer can be given.
-    if (!appending.inDoubt || !(error instanceof KafkaError) || error.effect === 'unknown') throw error
+    if (!appending.inDoubt || error.effect === 'unknown') throw error
     throw new KafkaError('REQUEST_TIMED_OUT', `append may have taken effect: ${error.message}`, {
       cause: error,
     })
@@ -64,7 +68,7 @@ async function appendUntilDone(appending: Appending): Promise<Appended | undefin
       case 'gone':
         return undefined
       case 'duplicate':
-        return originalOf(appending)
+        return originalOf(appending, outcome.ifUnknown)
       default:
         await prepareNextTry(appending, outcome)
     }
@@ -99,15 +103,15 @@ async function prepareNextTry(
 }
 
 /** Where the first try of a client's repeated batch stands. */
-async function originalOf(appending: Appending): Promise<Appended> {
+async function originalOf(appending: Appending, ifUnknown: ErrorName): Promise<Appended> {
   const { deps, copied } = appending
   const { partition, header } = copied.batch
   const head = await requireHead(deps, partition)
   const batch = await findDuplicate(deps, partition, head, header)
   if (batch === undefined) {
     throw new KafkaError(
-      'DUPLICATE_SEQUENCE_NUMBER',
-      `batch was appended before, its offset is no longer known partition=${nameOf(appending)} producerId=${header.producerId} baseSequence=${header.baseSequence}`,
+      ifUnknown,
+      `batch was appended before if at all, its offset is not known partition=${nameOf(appending)} producerId=${header.producerId} baseSequence=${header.baseSequence}`,
     )
   }
   return { head, batch }

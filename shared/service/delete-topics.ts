@@ -1,64 +1,94 @@
 import { fence } from '../core/head-commands.ts'
-import { absent, equal } from '../core/update-plan.ts'
+import { dueShardOf } from '../core/placement.ts'
+import { absent, copyPlus, equal, present, setIfAbsent, type UpdatePlan } from '../core/update-plan.ts'
 import type { DeletedTopic, DeleteTopicsRequest, DeleteTopicsResponse } from '../protocol/api/topics.ts'
 import { assert, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
+import { checkTopicName } from '../protocol/names.ts'
 import type { Key } from '../store/document-store.ts'
 import { decodeHead, encodeHeadChecks, encodeHeadPlan } from '../store/items/head-item.ts'
-import { type Deletion, decodeDeletion, encodeDeletion } from '../store/items/topic-item.ts'
-import {
-  ALL_DELETIONS,
-  DELETIONS,
-  deletionKey,
-  EVERYTHING,
-  headKey,
-  partitionPk,
-  topicKey,
-} from '../store/keys.ts'
+import { decodeTopic } from '../store/items/topic-item.ts'
+import { EVERYTHING, headKey, partitionPk, topicKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
-import { rowOf } from './rows.ts'
-import { readTopic, type Topic, topicById } from './topics.ts'
+import { asKafkaError, rowOf } from './rows.ts'
+import { storedTopics, type Topic } from './topics.ts'
 
-/** Deletes topics (Kafka's DeleteTopics) and answers when no append to them can succeed any more. */
+/**
+ * Deletes topics (Kafka's DeleteTopics) and answers when no append to them can succeed any more. The name stays taken
+ * until then, so that a topic made anew under it and the old one are never written at the same time.
+ */
 export async function deleteTopics(deps: Deps, request: DeleteTopicsRequest): Promise<DeleteTopicsResponse> {
   const rows: DeletedTopic[] = []
   for (const wanted of request.topics) {
-    rows.push({ ...wanted, ...(await rowOf(() => deleteOne(deps, wanted))) })
+    rows.push({ ...wanted, ...(await rowOf(deps, () => deleteOne(deps, wanted))) })
   }
   return { topics: rows }
 }
 
 /** Goes on with the deletions that an earlier process left unfinished. */
 export async function finishDeletions(deps: Deps): Promise<void> {
-  for (;;) {
-    const query = { ...ALL_DELETIONS, limit: deps.limits.listPage, direction: 'ascending' } as const
-    const entries = await deps.documents.list(DELETIONS, query)
-    for (const entry of entries) await finishDeletion(deps, entry.key, decodeDeletion(entry.item))
-    if (entries.length < deps.limits.listPage) return
+  for await (const { topic, beingDeleted } of storedTopics(deps, '')) {
+    if (beingDeleted) await finishDeletion(deps, topic)
   }
 }
 
-async function deleteOne(deps: Deps, wanted: { name: string } | { topicId: string }) {
-  const topic = 'name' in wanted ? await readTopic(deps, wanted.name) : await topicById(deps, wanted.topicId)
-  const deletion = { topicId: topic.topicId, partitionCount: topic.partitionCount }
-  const key = deletionKey(deps.clock.nowMs(), topic.topicId)
-  const verdict = await deps.documents.transact([
-    { action: 'delete', key: topicKey(topic.name), checks: [equal(['topicId'], topic.topicId)] },
-    { action: 'put', key, item: encodeDeletion(deletion), expected: 'absent' },
+/**
+ * Removes the heads of a topic that is being deleted, then all else, and its name last. Every step may have been done
+ * before, by a process that died or by one that still runs.
+ */
+export async function finishDeletion(deps: Deps, topic: Topic): Promise<void> {
+  const partitions = Array.from({ length: topic.partitionCount }, (_, partitionIndex) => partitionIndex)
+  await concurrently(partitions, deps.limits.parallelDocuments, (partitionIndex) =>
+    removePartition(deps, topic.topicId, partitionIndex),
+  )
+  await deps.documents.delete(topicKey(topic.name), [
+    equal(['topicId'], topic.topicId),
+    present(['deletedAtMs']),
   ])
-  if (!verdict.applied) throw alreadyGone(topic)
-  deps.caches.topics.delete(topic.name)
-  await finishDeletion(deps, key, deletion)
+}
+
+async function deleteOne(deps: Deps, wanted: { name: string } | { topicId: string }) {
+  const topic = await topicToDelete(deps, wanted)
+  try {
+    const verdict = await deps.documents.update(topicKey(topic.name), markDeleted(topic, deps.clock.nowMs()))
+    if (!verdict.applied) throw unknownTopic(wanted)
+  } finally {
+    deps.caches.topics.delete(topic.name)
+  }
+  try {
+    await finishDeletion(deps, topic)
+  } catch (thrown) {
+    const { message } = asKafkaError(deps, thrown)
+    throw new KafkaError('REQUEST_TIMED_OUT', `topic is deleted in part topic=${topic.name}: ${message}`, {
+      cause: thrown,
+    })
+  }
   return { ...NO_ERROR, name: topic.name, topicId: topic.topicId }
 }
 
-/** Every step may have been done before, by a process that died or by one that still runs. */
-async function finishDeletion(deps: Deps, key: Key, deletion: Deletion): Promise<void> {
-  const partitions = Array.from({ length: deletion.partitionCount }, (_, partitionIndex) => partitionIndex)
-  await concurrently(partitions, deps.limits.parallelDocuments, (partitionIndex) =>
-    removePartition(deps, deletion.topicId, partitionIndex),
-  )
-  await deps.documents.delete(key, [])
+/** The topic, also one whose deletion was begun: to ask again is to go on with it. */
+async function topicToDelete(deps: Deps, wanted: { name: string } | { topicId: string }): Promise<Topic> {
+  if ('name' in wanted) {
+    checkTopicName(wanted.name)
+    const item = await deps.documents.get(topicKey(wanted.name), 'strong')
+    if (item === undefined) throw unknownTopic(wanted)
+    return decodeTopic(wanted.name, item)
+  }
+  for await (const { topic } of storedTopics(deps, '')) if (topic.topicId === wanted.topicId) return topic
+  throw unknownTopic(wanted)
+}
+
+/** From here on the topic is unknown to all but who finishes this; it is due at once, for whoever looks for due work. */
+function markDeleted(topic: Topic, nowMs: number): UpdatePlan {
+  return {
+    checks: [equal(['topicId'], topic.topicId)],
+    changes: [
+      setIfAbsent(['deletedAtMs'], nowMs),
+      setIfAbsent(['dueShard'], dueShardOf(topic.startIndex, 0)),
+      setIfAbsent(['dueAtMs'], nowMs),
+      copyPlus(['ver'], ['ver'], 1),
+    ],
+  }
 }
 
 async function removePartition(deps: Deps, topicId: string, partitionIndex: number): Promise<void> {
@@ -91,6 +121,8 @@ async function removeHead(deps: Deps, key: Key): Promise<void> {
   assert(false, `head of a deleted topic does not stand still pk=${key.pk}`)
 }
 
-function alreadyGone(topic: Topic): KafkaError {
-  return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic was deleted topic=${topic.name}`)
+function unknownTopic(wanted: { name: string } | { topicId: string }): KafkaError {
+  return 'name' in wanted
+    ? new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `unknown topic topic=${wanted.name}`)
+    : new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topicId=${wanted.topicId}`)
 }

@@ -22,7 +22,7 @@ export async function describeConfigs(
 ): Promise<DescribeConfigsResponse> {
   const results = request.resources.map(async (resource): Promise<DescribedConfigs> => {
     const { resourceType, resourceName } = resource
-    const row = await rowOf(() => describeResource(deps, resource))
+    const row = await rowOf(deps, () => describeResource(deps, resource))
     return { resourceType, resourceName, configs: [], ...row }
   })
   return { results: await Promise.all(results) }

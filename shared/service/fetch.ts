@@ -51,7 +51,7 @@ export async function fetch(
     rows.map(async (row, position) => {
       const plan = plans[position]
       if (!isPlan(plan)) return failedRow(row, plan as ErrorRow)
-      const answer = await rowOf(() => readPlanned(deps, request, row, plan, taken[position] ?? []))
+      const answer = await rowOf(deps, () => readPlanned(deps, request, row, plan, taken[position] ?? []))
       return 'errorName' in answer ? failedRow(row, answer) : answer
     }),
   )
@@ -75,7 +75,7 @@ async function planWhenReady(
   const minBytes = Math.min(request.minBytes, request.maxBytes)
   const deadlineMs = deps.clock.nowMs() + Math.min(request.maxWaitMs, deps.maxFetchWaitMs)
   for (;;) {
-    const plans = await Promise.all(rows.map((row) => rowOf(() => planRow(deps, request, row))))
+    const plans = await Promise.all(rows.map((row) => rowOf(deps, () => planRow(deps, request, row))))
     const ready = plans.filter(isPlan)
     const bytes = ready.reduce((sum, plan) => sum + bytesOf(plan.batches), 0)
     const worthIt = bytes >= minBytes || ready.length < plans.length || plans.length === 0
@@ -98,7 +98,7 @@ async function waitForMove(
     pollMs = Math.min(pollMs * 2, deps.limits.maxWaitPollMs)
     // A poll that failed says nothing: the wait goes on.
     const moved = await Promise.all(
-      plans.map(({ partition, head }) => rowOf(() => hasMoved(deps, partition, head))),
+      plans.map(({ partition, head }) => rowOf(deps, () => hasMoved(deps, partition, head))),
     )
     if (moved.includes(true)) return true
   }

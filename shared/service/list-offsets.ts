@@ -27,7 +27,7 @@ const NOTHING_THAT_LATE: Listed = { offset: -1, timestamp: -1, leaderEpoch: -1 }
 export async function listOffsets(deps: Deps, request: ListOffsetsRequest): Promise<ListOffsetsResponse> {
   const topics = request.topics.map(async ({ name, topicId, partitions }) => {
     const rows = partitions.map(async (row): Promise<ListedOffset> => {
-      const answer = await rowOf(async () => {
+      const answer = await rowOf(deps, async () => {
         const { partition, head } = await requestedPartition(deps, { name, topicId, ...row })
         return listOffset(deps, { partition, head, row, isolationLevel: request.isolationLevel })
       })

@@ -57,7 +57,7 @@ async function describeTopic(
   wanted: { name: string } | { topicId: string },
   includeOffsets: boolean,
 ): Promise<TopicMetadata> {
-  const row = await rowOf(async () => {
+  const row = await rowOf(deps, async () => {
     const topic =
       'name' in wanted ? await readTopic(deps, wanted.name) : await topicById(deps, wanted.topicId)
     const partitions = await describePartitions(deps, topic, includeOffsets)

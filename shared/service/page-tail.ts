@@ -6,6 +6,7 @@ import { decodePage, encodePage } from '../store/items/page-item.ts'
 import { pageKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName, pkOf, topicGone, updateHead } from './heads.ts'
+import { asKafkaError } from './rows.ts'
 
 /**
  * Moves the tail's entries below the high watermark to an index page. A page is put only if absent, and only what the
@@ -44,8 +45,8 @@ export async function pageTailWhenDue(deps: Deps, partition: Partition, head: He
   if (pageOfTail(head) === undefined) return
   try {
     await pageTail(deps, partition, head)
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error
-    deps.log.warn('tail was not paged', { partition: partitionName(partition), error: error.message })
+  } catch (thrown) {
+    const { message } = asKafkaError(deps, thrown)
+    deps.log.warn('tail was not paged', { partition: partitionName(partition), error: message })
   }
 }

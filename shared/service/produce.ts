@@ -29,7 +29,7 @@ export interface ProduceRequest {
 export async function produce(deps: Deps, request: ProduceRequest): Promise<ProduceResponse> {
   const terms = termsOf(request)
   const rows = rowsOf(request)
-  const prepared = await Promise.all(rows.map((row) => rowOf(() => prepareBatch(deps, row, terms))))
+  const prepared = await Promise.all(rows.map((row) => rowOf(deps, () => prepareBatch(deps, row, terms))))
   const copied = placeInWal(deps, prepared.filter(isPrepared))
   const byBatch = new Map(copied.map((entry) => [entry.batch, entry]))
   const produced = await Promise.all(
@@ -37,7 +37,9 @@ export async function produce(deps: Deps, request: ProduceRequest): Promise<Prod
       const batch = prepared[position]
       const entry = batch !== undefined && isPrepared(batch) ? byBatch.get(batch) : undefined
       const answer =
-        entry === undefined ? (batch as ErrorRow) : await rowOf(() => appendRow(deps, row, entry, terms))
+        entry === undefined
+          ? (batch as ErrorRow)
+          : await rowOf(deps, () => appendRow(deps, row, entry, terms))
       if ('errorName' in answer) return failedRow(row, answer)
       return { partitionIndex: row.partitionIndex, ...NO_ERROR, ...answer }
     }),

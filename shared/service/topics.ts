@@ -3,7 +3,7 @@ import type { ClusterConfigs } from '../protocol/cluster-configs.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { checkTopicName } from '../protocol/names.ts'
 import { defaultTopicConfig, type TopicConfigName } from '../protocol/topic-configs.ts'
-import { decodeTopic, type Topic } from '../store/items/topic-item.ts'
+import { decodeTopic, isBeingDeleted, type Topic } from '../store/items/topic-item.ts'
 import { TOPICS, topicKey, topicsAfter } from '../store/keys.ts'
 import { rememberTopic } from './caches.ts'
 import type { Deps } from './deps.ts'
@@ -32,7 +32,7 @@ export async function readTopic(deps: Deps, name: string): Promise<Topic> {
   checkTopicName(name)
   const nowMs = deps.clock.nowMs()
   const item = await deps.documents.get(topicKey(name), 'strong')
-  if (item === undefined) {
+  if (item === undefined || isBeingDeleted(item)) {
     deps.caches.topics.delete(name)
     throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `unknown topic topic=${name}`)
   }
@@ -103,27 +103,42 @@ export async function requestedPartition(
   return { partition, head: await requireHead(deps, partition) }
 }
 
+/** A topic that exists, or one that is `beingDeleted`, which only its name's next use is to know. */
+export interface StoredTopic {
+  readonly topic: Topic
+  readonly beingDeleted: boolean
+}
+
+/** Everything that stands under a name, by name, after `after` ('' for the first). */
+export async function* storedTopics(deps: Deps, after: string): AsyncGenerator<StoredTopic> {
+  const { listPage: limit } = deps.limits
+  for (let last = after; ; ) {
+    const query = { ...topicsAfter(last), limit, direction: 'ascending' } as const
+    const entries = await deps.documents.list(TOPICS, query)
+    for (const { key, item } of entries) {
+      yield { topic: decodeTopic(key.sk, item), beingDeleted: isBeingDeleted(item) }
+    }
+    if (entries.length < limit) return
+    last = entries.at(-1)?.key.sk ?? last
+  }
+}
+
 /** At most `limit` topics after the name `after` ('' for the first), by name. */
 export async function listTopics(
   deps: Deps,
-  page: { after: string; limit: number },
+  { after, limit }: { after: string; limit: number },
 ): Promise<readonly Topic[]> {
-  const entries = await deps.documents.list(TOPICS, {
-    ...topicsAfter(page.after),
-    limit: page.limit,
-    direction: 'ascending',
-  })
-  return entries.map((entry) => decodeTopic(entry.key.sk, entry.item))
+  const topics: Topic[] = []
+  for await (const { topic, beingDeleted } of storedTopics(deps, after)) {
+    if (!beingDeleted) topics.push(topic)
+    if (topics.length >= limit) break
+  }
+  return topics
 }
 
 /** Every topic, by name. */
-export async function allTopics(deps: Deps): Promise<readonly Topic[]> {
-  const topics: Topic[] = []
-  for (;;) {
-    const page = await listTopics(deps, { after: topics.at(-1)?.name ?? '', limit: deps.limits.listPage })
-    topics.push(...page)
-    if (page.length < deps.limits.listPage) return topics
-  }
+export function allTopics(deps: Deps): Promise<readonly Topic[]> {
+  return listTopics(deps, { after: '', limit: Number.POSITIVE_INFINITY })
 }
 
 /**

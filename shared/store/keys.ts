@@ -4,7 +4,6 @@ import type { Key, Range } from './document-store.ts'
 /** Digits of a padded offset: a safe integer has 16, Kafka's log files use 20. */
 const OFFSET_DIGITS = 20
 const EPOCH_DIGITS = 10
-const TIME_DIGITS = 15
 /** Sort before and after every key made here. */
 const FIRST = '!'
 const LAST = '~'
@@ -15,8 +14,6 @@ export const CLUSTER_META: Key = { pk: 'CLUSTER', sk: 'META' }
 
 /** Topics by name. */
 export const TOPICS = 'TOPICS'
-/** Topics whose heads and pages are still to be removed, oldest first. */
-export const DELETIONS = 'DELETIONS'
 
 export const nodeKey = (nodeId: number): Key => ({ pk: 'CLUSTER', sk: `NODE#${pad(nodeId, EPOCH_DIGITS)}` })
 export const ALL_NODES: Range = { from: 'NODE#', to: `NODE#${LAST}` }
@@ -27,12 +24,6 @@ export const topicsAfter = (name: string): Range => ({
   from: name === '' ? FIRST : `${name}${FIRST}`,
   to: LAST,
 })
-
-export const deletionKey = (dueAtMs: number, topicId: string): Key => ({
-  pk: DELETIONS,
-  sk: `DELETE#${pad(dueAtMs, TIME_DIGITS)}#${topicId}`,
-})
-export const ALL_DELETIONS: Range = { from: 'DELETE#', to: `DELETE#${LAST}` }
 
 /** The partition key of everything one partition has. */
 export const partitionPk = (topicId: string, partitionIndex: number): string =>

@@ -15,12 +15,7 @@ import {
 import { decodeHead, encodeHead } from '../../shared/store/items/head-item.ts'
 import { decodePage, encodePage } from '../../shared/store/items/page-item.ts'
 import { decodeSpilledProducer, encodeSpilledProducer } from '../../shared/store/items/producer-item.ts'
-import {
-  decodeDeletion,
-  decodeTopic,
-  encodeDeletion,
-  encodeTopic,
-} from '../../shared/store/items/topic-item.ts'
+import { decodeTopic, encodeTopic } from '../../shared/store/items/topic-item.ts'
 import { pageKey, pagesFrom, pagesUpTo } from '../../shared/store/keys.ts'
 import { carriedOut, plannedBy } from '../support/heads.ts'
 
@@ -109,7 +104,7 @@ test('a head comes back from its item', () => {
   )
 })
 
-test('a page, a producer, a topic, a deletion, a node and the cluster come back from their items', () => {
+test('a page, a producer, a topic, a node and the cluster come back from their items', () => {
   const page = fc.record({ entries, endOffset: offset })
   const producer = fc.record({
     state: fc.record({ producerEpoch: fc.nat(32_767), nextSequence: fc.nat(2 ** 31 - 1) }),
@@ -148,11 +143,7 @@ test('a page, a producer, a topic, a deletion, a node and the cluster come back 
       const item = stored({ ...encodeSpilledProducer(producer), ver: version })
       expect(decodeSpilledProducer(item)).toEqual({ ...producer, version })
       expect(decodeTopic(topic.name, stored(encodeTopic(topic)))).toEqual(topic)
-      const { topicId, partitionCount } = topic
-      expect(decodeDeletion(stored(encodeDeletion({ topicId, partitionCount })))).toEqual({
-        topicId,
-        partitionCount,
-      })
+      const { topicId } = topic
       expect(decodeNode(stored(encodeNode(node)))).toEqual(node)
       expect(decodeCluster(stored(encodeCluster({ clusterId: topicId })))).toEqual({ clusterId: topicId })
     }),

@@ -32,6 +32,7 @@ function producing(options: {
       partition: undefined,
       partitionCount: options.partitionCount ?? 1,
       batchBytes: 61 + 40,
+      random: () => 0,
     }),
     maxInFlight: options.maxInFlight ?? 1,
     deliver: async (batches) => {

@@ -93,20 +93,29 @@ describe('cluster configs', () => {
     })
   })
 
+  const wantsPartitions = 'cluster config must be an integer of 1 to 1000 name=num.partitions value='
   test.each([
-    { name: 'num.partitions', value: '0' },
-    { name: 'num.partitions', value: '1001' },
-    { name: 'num.partitions', value: '1e2' },
-    { name: 'num.partitions', value: '' },
-    { name: 'auto.create.topics.enable', value: 'yes' },
-    { name: 'message.max.bytes', value: '4194305' },
-    { name: 'no.such.config', value: '1' },
-  ])('$name=$value is refused, by its name', ({ name, value }) => {
-    expect(() => parseClusterConfigs({ [name]: value }, 3)).toThrow(
-      expect.objectContaining({
-        errorName: 'INVALID_CONFIG',
-        message: expect.stringContaining(`name=${name} `),
-      }),
+    { given: { 'num.partitions': '0' }, message: `${wantsPartitions}0` },
+    { given: { 'num.partitions': '1001' }, message: `${wantsPartitions}1001` },
+    { given: { 'num.partitions': '1e2' }, message: `${wantsPartitions}1e2` },
+    { given: { 'num.partitions': '' }, message: wantsPartitions },
+    {
+      given: { 'auto.create.topics.enable': 'yes' },
+      message: 'cluster config must be one of true, false name=auto.create.topics.enable value=yes',
+    },
+    {
+      given: { 'message.max.bytes': '4194305' },
+      message: 'cluster config must be an integer of 0 to 4194304 name=message.max.bytes value=4194305',
+    },
+    { given: { 'no.such.config': '1' }, message: 'unknown cluster config name=no.such.config' },
+    {
+      given: { 'default.replication.factor': '4' },
+      message:
+        'cluster config must be at most the number of nodes name=default.replication.factor value=4 nodes=3',
+    },
+  ])('$given is refused in words', ({ given, message }) => {
+    expect(() => parseClusterConfigs(given, 3)).toThrow(
+      expect.objectContaining({ errorName: 'INVALID_CONFIG', message }),
     )
   })
 })

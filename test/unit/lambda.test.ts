@@ -73,7 +73,7 @@ test('a request that takes too long is answered in the envelope before Lambda st
     functionUrlEvent({ url: '/topics' }),
     contextWith(700),
   )
-  expect(answer.statusCode).toBe(500)
+  expect(answer.statusCode).toBe(503)
   expect(answer.headers['X-Request-Id']).toBe('dIT6Ojk2IAMEV9g=')
   expect(JSON.parse(answer.body)).toMatchObject({ kafka_error: 'REQUEST_TIMED_OUT', effect: 'unknown' })
 })
@@ -104,10 +104,10 @@ test('a start that failed is answered in the envelope, and tried again', async (
   })
   const call = () => handler(functionUrlEvent({ url: '/topics' }), contextWith(20_000))
   const first = await call()
-  expect(first).toMatchObject({ statusCode: 500, isBase64Encoded: false })
+  expect(first).toMatchObject({ statusCode: 503, isBase64Encoded: false })
   expect(JSON.parse(first.body)).toMatchObject({ kafka_error: 'KAFKA_STORAGE_ERROR', retriable: true })
   const second = await call()
-  expect(second.statusCode).toBe(500)
+  expect(second.statusCode).toBe(503)
   expect(second.body).not.toContain('secret')
   expect(logged.join('')).toContain('TypeError: secret detail')
   expect((await Promise.all([call(), call()])).map(({ statusCode }) => statusCode)).toEqual([200, 200])
@@ -116,7 +116,7 @@ test('a start that failed is answered in the envelope, and tried again', async (
 
 test('an event that is no request is a 500 in the envelope', async () => {
   const answer = await lambda(REST_HANDLERS)(JSON.parse('{}'), contextWith(20_000))
-  expect(answer.statusCode).toBe(500)
+  expect(answer.statusCode).toBe(503)
   expect(JSON.parse(answer.body)).toMatchObject({ kafka_error: 'UNKNOWN_SERVER_ERROR' })
 })
 

@@ -41,10 +41,10 @@ test.each<{
   },
   { name: 'after the last sequence comes 0', given: stored(0), when: batch(0), expected: 'next' },
   {
-    name: 'what was before the wrap is a duplicate',
+    name: 'what was before the wrap is a duplicate if there was a wrap',
     given: stored(2),
     when: batch(LAST),
-    expected: 'duplicate',
+    expected: 'wrapped',
   },
   { name: 'what comes after the wrap leaves a gap', given: stored(LAST), when: batch(3), expected: 'gap' },
   {

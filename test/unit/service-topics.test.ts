@@ -3,8 +3,16 @@ import { fence } from '../../shared/core/head-commands.ts'
 import { createTopics } from '../../shared/service/create-topics.ts'
 import { deleteTopics, finishDeletions } from '../../shared/service/delete-topics.ts'
 import { encodeHeadPlan } from '../../shared/store/items/head-item.ts'
+import { isBeingDeleted } from '../../shared/store/items/topic-item.ts'
 import { headKey, partitionPk } from '../../shared/store/keys.ts'
-import { isHeadUpdate, isPagePut, isProducerPut, isTopicPut, runBefore } from '../support/calls.ts'
+import {
+  changeHead,
+  isHeadUpdate,
+  isPagePut,
+  isProducerPut,
+  isTopicPut,
+  runBefore,
+} from '../support/calls.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
 import {
   batchOf,
@@ -42,8 +50,15 @@ async function leftOf(deps: TestDeps, topicId: string, partitions = 3): Promise<
   )
   return lists.flat().length
 }
-const deletions = (deps: TestDeps) =>
-  deps.documents.store.list('DELETIONS', { from: '!', to: '~', limit: 10, direction: 'ascending' })
+const deletions = async (deps: TestDeps) => {
+  const named = await deps.documents.store.list('TOPICS', {
+    from: '!',
+    to: '~',
+    limit: 10,
+    direction: 'ascending',
+  })
+  return named.filter(({ item }) => isBeingDeleted(item))
+}
 
 /** From call `position` on the store answers nothing more, as when the process is killed. */
 function stopAfter(deps: TestDeps, position: number): void {
@@ -211,10 +226,35 @@ describe('deleting a topic', () => {
     expect([await leftOf(deps, topicId), await deletions(deps)]).toEqual([0, []])
   })
 
-  test('begun twice at once is done once', async () => {
-    const { deps } = await fullTopic()
+  test('begun twice at once is answered to both when it is done', async () => {
+    const { deps, topicId } = await fullTopic()
     const rows = await Promise.all([remove(deps), remove(otherEnvironment(deps))])
-    expect(rows.map((row) => errorOf(row ?? {})).sort()).toEqual(['UNKNOWN_TOPIC_OR_PARTITION', undefined])
+    expect(rows.map((row) => errorOf(row ?? {}))).toEqual([undefined, undefined])
+    expect([await leftOf(deps, topicId), await deletions(deps)]).toEqual([0, []])
+    expect(await remove(deps)).toMatchObject({ errorName: 'UNKNOWN_TOPIC_OR_PARTITION' })
+  })
+
+  test('that fails half-way has an unknown effect, hides the topic, and is gone on with when asked again', async () => {
+    const { deps, topicId } = await fullTopic()
+    deps.documents.faults.once(({ method, sk }) => method === 'get' && sk === 'HEAD', { fault: 'throttled' })
+    expect(await remove(deps)).toMatchObject({ errorName: 'REQUEST_TIMED_OUT', effect: 'unknown' })
+    expect(await produceOne(deps, batchOf(1), { partitionIndex: 1 })).toMatchObject({
+      errorName: 'UNKNOWN_TOPIC_OR_PARTITION',
+    })
+    expect(errorOf((await remove(deps)) ?? {})).toBeUndefined()
+    expect([await leftOf(deps, topicId), await deletions(deps)]).toEqual([0, []])
+  })
+
+  test('is finished by who creates the name anew, before a record can go to either topic', async () => {
+    const { deps, topicId } = await fullTopic()
+    const remembers = otherEnvironment(deps)
+    await fetchAll(remembers)
+    deps.documents.faults.once(({ method, sk }) => method === 'get' && sk === 'HEAD', { fault: 'throttled' })
+    await remove(deps)
+    expect((await create(deps, [{}])).map(errorOf)).toEqual([undefined])
+    expect(await leftOf(deps, topicId)).toBe(0)
+    expect(await produceOne(remembers, batchOf(1))).toMatchObject({ baseOffset: 0 })
+    expect(await fetchAll(deps)).toHaveLength(1)
   })
 
   test('outlives an append between fence and delete of the head: none is taken any more', async () => {
@@ -230,6 +270,20 @@ describe('deleting a topic', () => {
       }),
     )
     expect(await remove(deps)).toMatchObject({ errorCode: 0 })
+  })
+
+  test('fences again a head that got a leader between fence and delete', async () => {
+    const { deps, topicId } = await fullTopic()
+    const fenced = (pk: string) =>
+      deps.documents.faults.calls.filter((call) => isHeadUpdate(call) && call.pk === pk)
+    const pk = partitionPk(topicId, 0)
+    deps.documents.faults.calls.length = 0
+    deps.documents.faults.once(
+      (call) => call.method === 'delete' && call.sk === 'HEAD' && call.pk === pk,
+      runBefore(() => changeHead(deps, topicId, { leader: '0.1' })), // an election keeps the epoch of the fence
+    )
+    expect(await remove(deps)).toMatchObject({ errorCode: 0 })
+    expect([fenced(pk).length, fenced(partitionPk(topicId, 1)).length]).toEqual([2, 1])
   })
 
   test('is not held up by another epoch meanwhile', async () => {
@@ -298,8 +352,7 @@ test('H8: a head is in no transaction, not even as a check', async () => {
   for (let count = 0; count < 9; count += 1) await produceOne(deps, sequenced(0, count))
   await remove(deps)
   const transactions = deps.documents.faults.calls.filter(({ method }) => method === 'transact')
-  expect(transactions).toHaveLength(1)
-  expect(transactions.filter(({ sk }) => sk.includes('HEAD'))).toEqual([])
+  expect(transactions).toEqual([])
 })
 
 describe('auto.create.topics.enable', () => {

@@ -25,10 +25,7 @@ export function decodeTopic(name: string, stored: Item): Topic {
   return { ...topic, name, configs: checkTopicConfigs(given) }
 }
 
-const deletionItem = z.object({ topicId: z.string(), partitionCount: z.int() })
-
-/** A deleted topic whose heads and pages are still to be removed. */
-export type Deletion = z.infer<typeof deletionItem>
-
-export const encodeDeletion = (deletion: Deletion): Item => deletion
-export const decodeDeletion = (stored: Item): Deletion => deletionItem.parse(stored)
+/** Whether the item is that of a topic whose heads are still to be removed. Nobody but who removes them may know the topic. */
+export function isBeingDeleted(stored: Item): boolean {
+  return stored.deletedAtMs !== undefined
+}
