@@ -3,6 +3,9 @@ import { findLocalAws, type LocalAws, startLocalAws, stopLocalAws } from './loca
 
 /** `npm run deploy:local` and `npm run destroy:local`. */
 const [command, ...args] = process.argv.slice(2)
+const stop = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(name)))
+const { signal } = stop
 try {
   if (command === 'deploy') await deployLocal()
   else if (command === 'destroy') await destroyLocal()
@@ -17,7 +20,7 @@ try {
 
 async function deployLocal(): Promise<void> {
   const aws = (await findLocalAws(process.env)) ?? (await start())
-  process.stdout.write(summary(aws, await deploy(aws, args)))
+  process.stdout.write(summary(aws, await deploy(aws, { args, signal })))
 }
 
 async function start(): Promise<LocalAws> {
@@ -32,7 +35,7 @@ async function destroyLocal(): Promise<void> {
   const aws = await findLocalAws(process.env)
   if (aws === undefined) process.stdout.write('no local AWS runs\n')
   try {
-    if (aws !== undefined) await destroy(aws)
+    if (aws !== undefined) await destroy(aws, { signal })
   } finally {
     if (aws?.miniStack !== undefined) process.stdout.write(`MiniStack: stopping pid=${aws.miniStack.pid}\n`)
     if (aws === undefined || aws.miniStack !== undefined) await stopLocalAws()

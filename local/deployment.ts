@@ -14,6 +14,14 @@ export interface Deployment {
   readonly resourceCount: number
 }
 
+/** How the CDK command line is run. */
+export interface CdkOptions {
+  /** Given to `cdk deploy` besides, such as `-c`, `config=…`. */
+  readonly args?: readonly string[]
+  /** Ends what is under way. */
+  readonly signal: AbortSignal
+}
+
 /** Any will do: who has these two is root of the local AWS. */
 export const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' } as const
 export const REGION = 'us-east-1'
@@ -28,12 +36,13 @@ const CDK_MS = 300_000
 const PROGRESS_MS = 10_000
 const CONTEXT = ['-c', 'storageClass=standard', '-c', 'removal=destroy']
 
-/** Deploys the stack, or what changed of it; `args` are given to `cdk deploy`, such as `-c`, `config=…`. */
-export async function deploy(aws: LocalAws, args: readonly string[]): Promise<Deployment> {
+/** Deploys the stack, or what changed of it. Rejects with all that CDK said when it fails. */
+export async function deploy(aws: LocalAws, { args = [], signal }: CdkOptions): Promise<Deployment> {
   if (!(await isListening(aws.endpoint))) throw new Error(`nothing listens at endpoint=${aws.endpoint}`)
   await mkdir(FOLDER, { recursive: true })
-  await cdk(aws, 'bootstrap', [`aws://${ACCOUNT}/${REGION}`, ...CONTEXT])
-  await cdk(aws, 'deploy', [...CONTEXT, ...args, '--require-approval', 'never', '--outputs-file', OUTPUTS])
+  await cdk(aws, ['bootstrap', `aws://${ACCOUNT}/${REGION}`, ...CONTEXT], signal)
+  const unasked = ['--require-approval', 'never', '--outputs-file', OUTPUTS]
+  await cdk(aws, ['deploy', ...CONTEXT, ...args, ...unasked], signal)
   const outputs = JSON.parse(await readFile(OUTPUTS, 'utf8'))
   const deployedAt = new URL(outputs[STACK].Endpoint)
   const apiId = deployedAt.hostname.split('.')[0] ?? ''
@@ -46,9 +55,9 @@ export async function deploy(aws: LocalAws, args: readonly string[]): Promise<De
 }
 
 /** Deletes the stack and all it holds. */
-export async function destroy(aws: LocalAws): Promise<void> {
+export async function destroy(aws: LocalAws, { signal }: CdkOptions): Promise<void> {
   await mkdir(FOLDER, { recursive: true })
-  await cdk(aws, 'destroy', [...CONTEXT, '--force'])
+  await cdk(aws, ['destroy', ...CONTEXT, '--force'], signal)
   await Promise.all([ASSEMBLY, OUTPUTS].map((path) => rm(path, { recursive: true, force: true })))
 }
 
@@ -59,30 +68,33 @@ function addressOf(aws: LocalAws, deployedAt: URL, apiId: string): string {
   return `${protocol}//${deployedAt.hostname}:${deployedAt.port || port}`
 }
 
-/** Runs the CDK command line; rejects with all it said when it fails. */
-async function cdk(aws: LocalAws, command: string, args: readonly string[]): Promise<void> {
+async function cdk(aws: LocalAws, args: readonly string[], given: AbortSignal): Promise<void> {
+  const [command = ''] = args
   const startedAtMs = Date.now()
   const seconds = () => `${((Date.now() - startedAtMs) / 1000).toFixed(1)} s`
   const progress = setInterval(() => say(`${command}: at it for ${seconds()}`), PROGRESS_MS)
-  const child = spawn(process.execPath, [CDK, command, ...args, '--output', ASSEMBLY], {
+  const signal = AbortSignal.any([given, AbortSignal.timeout(CDK_MS)])
+  const child = spawn(process.execPath, [CDK, ...args, '--output', ASSEMBLY], {
     cwd: PROJECT,
     env: cdkEnvironment(aws),
     stdio: ['ignore', 'pipe', 'pipe'],
-    signal: AbortSignal.timeout(CDK_MS),
+    detached: true,
   })
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  // With the program of the stack and the bundler, which it started: they form a group.
+  const kill = () => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL')
+  signal.addEventListener('abort', kill)
   const said: Buffer[] = []
   for (const output of [child.stdout, child.stderr]) output.on('data', (chunk: Buffer) => said.push(chunk))
   try {
     const [exitCode] = await once(child, 'close')
+    signal.throwIfAborted()
     if (exitCode !== 0) throw new Error(`cdk ${command} failed exit=${exitCode}`)
     say(`${command}: ${seconds()}`)
   } catch (cause) {
     throw new Error(`cdk ${command} failed after ${seconds()}\n${Buffer.concat(said)}`, { cause })
   } finally {
     clearInterval(progress)
-    process.off('exit', kill)
+    signal.removeEventListener('abort', kill)
   }
 }
 

@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PID_FILE, type RunningMiniStack, readPidFile } from './local-aws.ts'
+import { FOLDER, PID_FILE, type RunningMiniStack, readPidFile } from './local-aws.ts'
 import { startMiniStack } from './ministack.ts'
 
 const POLL_MS = 200
@@ -39,4 +39,5 @@ while ((await Promise.race([end, sleep(POLL_MS)])) === undefined) {
 }
 await miniStack.stop()
 process.stderr.write(await miniStack.exited)
+if (parentPid !== undefined) await rm(FOLDER, { recursive: true, force: true })
 process.exit()

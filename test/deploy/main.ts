@@ -33,9 +33,12 @@ if (missing.length > 0) {
 }
 
 let doing = ''
+const stop = new AbortController()
+const { signal } = stop
+setTimeout(() => stop.abort(new Error(`took too long timeoutMs=${TIMEOUT_MS}`)), TIMEOUT_MS).unref()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(name)))
 const stopped = new Promise<never>((_, reject) => {
-  setTimeout(() => reject(new Error(`took too long timeoutMs=${TIMEOUT_MS}`)), TIMEOUT_MS).unref()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(signal)))
+  signal.addEventListener('abort', () => reject(signal.reason))
 })
 try {
   await Promise.race([run(), stopped])
@@ -51,7 +54,7 @@ async function run(): Promise<void> {
     'a local AWS',
     async () => (await findLocalAws(process.env)) ?? startLocalAws('process'),
   )
-  const deployment = await step('deployed', () => deploy(aws, []))
+  const deployment = await step('deployed', () => deploy(aws, { signal }))
   process.stdout.write(`   resources=${deployment.resourceCount}\n`)
   const { name, curl } = await newCurl(aws)
   assert.deepEqual(await leftovers(aws, curl), KINDS)
@@ -59,7 +62,7 @@ async function run(): Promise<void> {
   const caller = await step('a caller that may call the API and nothing else', () =>
     iam.newCaller(`caller-${Date.now()}`, { ...deployment, allow: '*' }),
   )
-  const subject = { aws, deployment, curl, iam, caller }
+  const subject = { aws, deployment, curl, iam, caller, signal }
   await step(`${name} creates a topic, produces and reads JSON`, () => callWithCurl(subject))
   await step('the command line describes, produces and consumes', () => callWithCommandLine(subject))
   await step('batches in binary frames come back as they were', () => callWithFrames(subject))
@@ -69,13 +72,13 @@ async function run(): Promise<void> {
   }
   await step('records survive a deployment', () => redeploy(subject))
   await step('after the removal no resource is left', async () => {
-    await destroy(aws)
+    await destroy(aws, { signal })
     assert.deepEqual(await leftovers(aws, curl), [])
   })
-  if (aws.miniStack !== undefined) await step('no process and no file is left', () => stop(aws))
+  if (aws.miniStack !== undefined) await step('no process and no file is left', () => stopMiniStack(aws))
 }
 
-async function stop({ endpoint, miniStack }: LocalAws): Promise<void> {
+async function stopMiniStack({ endpoint, miniStack }: LocalAws): Promise<void> {
   await stopLocalAws()
   assert.equal(existsSync(FOLDER), false)
   assert.equal(existsSync(miniStack?.scratchFolder ?? ''), false)

@@ -15,6 +15,8 @@ export interface Subject {
   readonly curl: Curl
   readonly iam: Iam
   readonly caller: Caller
+  /** Ends a deployment that is under way. */
+  readonly signal: AbortSignal
 }
 
 /** Another in each run: what was deployed before the run may hold some already. */
@@ -99,7 +101,10 @@ async function assertRefused(api: Api, action: string): Promise<void> {
 /** Deploys another configuration, which replaces the functions: what was produced is still there, and goes on. */
 export async function redeploy(subject: Subject): Promise<void> {
   const before = await apiAs(subject.caller, subject.deployment, subject.curl).fetchFrame(TOPIC, 0)
-  const deployment = await deploy(subject.aws, ['-c', 'config=num.partitions=2'])
+  const deployment = await deploy(subject.aws, {
+    args: ['-c', 'config=num.partitions=2'],
+    signal: subject.signal,
+  })
   assert.equal(deployment.endpoint, subject.deployment.endpoint)
   const api = apiAs(subject.caller, deployment, subject.curl)
   assert.deepEqual(await api.fetchFrame(TOPIC, 0), before)
