@@ -107,7 +107,7 @@ test('a start that failed is answered in the envelope, and tried again', async (
   expect(first).toMatchObject({ statusCode: 503, isBase64Encoded: false })
   expect(JSON.parse(first.body)).toMatchObject({ kafka_error: 'KAFKA_STORAGE_ERROR', retriable: true })
   const second = await call()
-  expect(second.statusCode).toBe(503)
+  expect(second.statusCode).toBe(500)
   expect(second.body).not.toContain('secret')
   expect(logged.join('')).toContain('TypeError: secret detail')
   expect((await Promise.all([call(), call()])).map(({ statusCode }) => statusCode)).toEqual([200, 200])
@@ -116,7 +116,7 @@ test('a start that failed is answered in the envelope, and tried again', async (
 
 test('an event that is no request is a 500 in the envelope', async () => {
   const answer = await lambda(REST_HANDLERS)(JSON.parse('{}'), contextWith(20_000))
-  expect(answer.statusCode).toBe(503)
+  expect(answer.statusCode).toBe(500)
   expect(JSON.parse(answer.body)).toMatchObject({ kafka_error: 'UNKNOWN_SERVER_ERROR' })
 })
 
