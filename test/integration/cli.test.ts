@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -108,10 +109,23 @@ describe('dev', () => {
     expect(await text(again.run(['consume', 'kept', '-e']))).toBe('a\n')
   })
 
-  test('names a port that is in use', async () => {
+  test('names a port that is in use, and makes no folder', async () => {
     const port = new URL(service.endpoint).port
-    const ended = await start(['dev', '--in-memory', '--port', port]).ended
+    const data = join(directory, 'unused')
+    const ended = await start(['dev', '--data-dir', data, '--port', port]).ended
     expect(ended).toMatchObject({ status: 1, stderr: `error: port is in use port=${port}\n` })
+    expect(existsSync(data)).toBe(false)
+  })
+
+  test('goes on with as many nodes as its folder has', async () => {
+    const data = join(directory, 'five')
+    const first = await dev('--data-dir', data, '--nodes', '5')
+    first.running.child.kill('SIGTERM')
+    await first.running.ended
+    const fewer = await start(['dev', '--port', '0', '--data-dir', data, '--nodes', '2']).ended
+    expect(fewer).toMatchObject({ status: 1, stderr: expect.stringContaining('start with --nodes 5') })
+    const again = await dev('--data-dir', data)
+    expect(again.running.output.stdout.toString()).toMatch(/ nodes=5\n$/)
   })
 })
 
@@ -317,6 +331,10 @@ describe('wrong usage', () => {
     { args: ['consume', 't', '-g', 'group'], names: '-g' },
     { args: ['dev', '--nodes', '0'], names: '--nodes' },
     { args: ['dev', '-c', 'no.such=1'], names: 'no.such' },
+    {
+      args: ['dev', '--in-memory', '--nodes', '2', '-c', 'default.replication.factor=3'],
+      names: 'name=default.replication.factor value=3 nodes=2',
+    },
     { args: ['topic', 'list', '--endpoint', 'nowhere'], names: '--endpoint' },
     { args: ['topic', 'list', '--output', 'xml'], names: '--output' },
   ])('$args', async ({ args, names }) => {
