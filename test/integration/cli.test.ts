@@ -140,6 +140,13 @@ describe('topics', () => {
     expect(lines[2]).toMatch(/^\tTopic: life\tPartition: 1\tLeader: \d\tLeaderEpoch: 0\tReplicas: \d,\d,\d\t/)
     const native = JSON.parse(await text(service.run(['topic', 'describe', 'life', '--output', 'json'])))
     expect(native).toMatchObject({ topics: [{ name: 'life', partitions: [{ logEndOffset: 0 }, {}] }] })
+    expect(native.topics[0].configs).toContainEqual({
+      name: 'retention.ms',
+      value: '5000',
+      configSource: 1,
+      readOnly: false,
+      isSensitive: false,
+    })
     await text(service.run(['topic', 'delete', 'life']))
     expect(await service.run(['topic', 'describe', 'life'])).toMatchObject({
       status: 1,
@@ -178,7 +185,7 @@ describe('produce', () => {
   })
 
   test('creates the topic, but only by its first partition', async () => {
-    expect(await text(service.run(['produce', 'created'], 'a\n'))).toBe('0 0\n')
+    expect(await text(service.run(['produce', 'created', '--acks', '-1'], 'a\n'))).toBe('0 0\n')
     expect((await service.run(['produce', 'not-created', '-p', '1'], 'a\n')).status).toBe(1)
     expect((await service.run(['topic', 'describe', 'not-created'])).status).toBe(1)
   })
@@ -244,6 +251,8 @@ describe('consume', () => {
   test.each([
     { args: ['-o', 'start'], expected: 'abcde' },
     { args: ['-o', 'end'], expected: '' },
+    { args: ['-o', 'earliest'], expected: 'abcde' },
+    { args: ['-o', 'latest'], expected: '' },
     { args: ['-o', '1'], expected: 'bce' },
     { args: ['-o', '-1'], expected: 'ce' },
     { args: ['-o', '-99'], expected: 'abcde' },
@@ -345,6 +354,11 @@ describe('wrong usage', () => {
 
   test('help is not wrong', async () => {
     expect(await text(service.run(['produce', '--help']))).toMatch('--max-in-flight')
+    expect(await text(service.run(['dev', '--help']))).not.toMatch('--endpoint')
+  })
+
+  test('the version is that of the package', async () => {
+    expect(await text(service.run(['--version']))).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 })
 
