@@ -31,7 +31,10 @@ export function addConsumeCommand(program: Command): void {
     .description('print the records of a topic')
     .argument('<topic>')
     .addOption(
-      new Option('-o, --offset <where>', 'start, end, offset N, -N before the end, or @ms for a timestamp')
+      new Option(
+        '-o, --offset <where>',
+        'start (beginning, earliest), end (latest), offset N, -N before the end, @ms a timestamp',
+      )
         .argParser(parsed(parseStartOffset, 'start, end, N, -N or @ms'))
         .default({ from: 'start' }, 'start'),
     )
@@ -43,7 +46,7 @@ export function addConsumeCommand(program: Command): void {
     )
     .option('-J, --json', 'print a JSON object per record')
     .addOption(
-      new Option('--isolation <level>')
+      new Option('--isolation <level>', 'read_committed leaves out what transactions have not committed')
         .choices(['read_uncommitted', 'read_committed'])
         .default('read_uncommitted'),
     )
