@@ -5,7 +5,7 @@ import { encodeBatch } from '../shared/protocol/encode-batch.ts'
 import { MAX_BATCH_BYTES } from '../shared/protocol/limits.ts'
 import type { Acknowledged } from './acknowledgements.ts'
 import { batcher, type InputBatch } from './batcher.ts'
-import { AT_ONCE, CommandError, type Context, contextOf } from './context.ts'
+import { CommandError, type Context, contextOf, FIRST_CONTACT } from './context.ts'
 import { deliver, type EncodedBatch } from './deliver.ts'
 import { failureReport } from './failure-report.ts'
 import { findTopic } from './find-topic.ts'
@@ -86,7 +86,7 @@ function addHeader(text: string, previous: RecordTemplate['headers'] = []): Reco
 }
 
 async function produce(name: string, options: ProduceOptions, context: Context): Promise<void> {
-  const known = await findTopic(context.connect(AT_ONCE), name, context.signal)
+  const known = await findTopic(context.connect(FIRST_CONTACT), name, context.signal)
   const stop = new AbortController()
   context.signal.addEventListener('abort', () => stop.abort())
   const chunks = inputChunks(process.stdin, { lingerMs: LINGER_MS, signal: stop.signal })

@@ -311,6 +311,29 @@ describe('consume', () => {
     expect(stderr).toMatch(/partition=read-0 offset=77 .*OFFSET_OUT_OF_RANGE/)
   })
 
+  test('refuses an offset beyond the end with -e, too', async () => {
+    const beyond = await service.run(['consume', 'read', '-o', '99999', '-e'])
+    expect(beyond).toMatchObject({ status: 1, stdout: Buffer.alloc(0) })
+    expect(beyond.stderr).toMatch(/partition=read-0 offset=99999 .*OFFSET_OUT_OF_RANGE/)
+    expect(await text(service.run(['consume', 'read', '-p', '0', '-o', '3', '-e']))).toBe('')
+  })
+
+  test('outlives its service, and says so once', async () => {
+    const data = join(directory, 'outage')
+    const first = await dev('--data-dir', data)
+    const { port } = new URL(first.endpoint)
+    await text(first.run(['produce', 'outage'], 'before\n'))
+    const { child, output, ended } = start(['consume', 'outage', '-n', '2'], first.endpoint)
+    await expect.poll(() => output.stdout.toString(), { timeout: 20_000 }).toBe('before\n')
+    first.running.child.kill('SIGKILL')
+    await expect.poll(() => output.stderr, { timeout: 20_000 }).toMatch(/^warning: cannot reach .*\n$/)
+    const again = await dev('--data-dir', data, '--port', port)
+    await text(again.run(['produce', 'outage'], 'after\n'))
+    child.stdin?.end()
+    expect(await ended).toMatchObject({ status: 0, stdout: Buffer.from('before\nafter\n') })
+    expect(output.stderr.split('\n')[1]).toBe('warning: the service answers again')
+  })
+
   test('ends when its topic is deleted', async () => {
     await createTopic('deleted')
     const { child, output, ended } = start(['consume', 'deleted'], service.endpoint)
