@@ -2,7 +2,6 @@ import { type Command, Option } from 'commander'
 import { type AnsweredRow, rowError, type Transport } from '../client/index.ts'
 import { type ConfigEntry, TOPIC_RESOURCE } from '../shared/protocol/api/configs.ts'
 import type { MetadataResponse } from '../shared/protocol/api/metadata.ts'
-import { MAX_REQUEST_TOPICS } from '../shared/protocol/limits.ts'
 import { AT_ONCE, type Context, contextOf } from './context.ts'
 import type { FoundTopic } from './find-topic.ts'
 import { integer, keyValue, MAX_INT32 } from './options.ts'
@@ -20,6 +19,8 @@ const DEFAULT = -1
 
 /** Ten million topics: more would be a service that never ends its list. */
 const MAX_PAGES = 10_000
+/** All configs of so many topics are an answer of a few megabytes. */
+const RESOURCES_PER_REQUEST = 1000
 
 /** Adds `stratolog topic create|list|describe|delete`. */
 export function addTopicCommands(program: Command): void {
@@ -126,8 +127,8 @@ async function configsOf(
 ): Promise<ReadonlyMap<string, readonly ConfigEntry[]>> {
   const resources = topics.map(({ name }) => ({ resourceType: TOPIC_RESOURCE, resourceName: name }))
   const configs = new Map<string, readonly ConfigEntry[]>()
-  for (let from = 0; from < resources.length; from += MAX_REQUEST_TOPICS) {
-    const some = resources.slice(from, from + MAX_REQUEST_TOPICS)
+  for (let from = 0; from < resources.length; from += RESOURCES_PER_REQUEST) {
+    const some = resources.slice(from, from + RESOURCES_PER_REQUEST)
     const { results } = await transport.call('describe-configs', { resources: some }, { signal })
     for (const result of results) configs.set(result.resourceName, result.configs)
   }
