@@ -8,6 +8,7 @@ import { newCaches } from '../shared/service/caches.ts'
 import { finishDeletions } from '../shared/service/delete-topics.ts'
 import type { Clock, Deps, Logger } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
+import { giveWay } from './give-way.ts'
 
 /** What the local service is made of. */
 export interface EmbeddedOptions {
@@ -128,6 +129,7 @@ const systemClock: Clock = {
     const timer = setTimeout(() => controller.abort(), ms)
     return { signal: controller.signal, cancel: () => clearTimeout(timer) }
   },
+  giveWay,
 }
 
 function randomBytes(count: number): Uint8Array {
