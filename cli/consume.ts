@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { AT_ONCE, type Context, contextOf } from './context.ts'
-import { type FetchedBatch, fetchBatches, type Reading, recordsOf } from './fetch-batches.ts'
+import { type Context, contextOf, FIRST_CONTACT } from './context.ts'
+import { type FetchedBatch, fetchBatches, MAX_WAIT_MS, type Reading, recordsOf } from './fetch-batches.ts'
 import { readTopic } from './find-topic.ts'
 import { jsonFormat, parseFormat, type RecordFormat, valueFormat } from './format.ts'
 import { integer, MAX_INT32, parsed } from './options.ts'
+import { type OutageNotice, outageNotice } from './outage-notice.ts'
 import { bufferedOutput, type Output } from './output.ts'
 import { isAtEnd } from './position.ts'
 import { type Progress, progress } from './progress.ts'
@@ -20,9 +21,15 @@ interface ConsumeOptions {
   readonly isolation: 'read_uncommitted' | 'read_committed'
 }
 
+/** A reader that nobody asked to end does not give up, as Kafka's. */
+const FOR_EVER = { deliveryTimeoutMs: Number.POSITIVE_INFINITY }
+/** A service that says nothing for 10 s beyond the time it may hold a fetch is not one. */
+const ANSWER_TIMEOUT_MS = MAX_WAIT_MS + 10_000
+
 const HELP = `
 Format: %t topic, %p partition, %o offset, %k key, %v value, %h headers (k=v,k=v), %T timestamp in ms,
-%S bytes of the value (-1 for null), %%, \\n, \\t, \\r, \\\\. No newline is added; null prints as nothing.`
+%S bytes of the value (-1 for null), %%, \\n, \\t, \\r, \\\\. No newline is added; null prints as nothing.
+While the service cannot be reached it goes on trying, with -e for two minutes, and says so once.`
 
 /** Adds `stratolog consume`. */
 export function addConsumeCommand(program: Command): void {
@@ -31,7 +38,10 @@ export function addConsumeCommand(program: Command): void {
     .description('print the records of a topic')
     .argument('<topic>')
     .addOption(
-      new Option('-o, --offset <where>', 'start, end, offset N, -N before the end, or @ms for a timestamp')
+      new Option(
+        '-o, --offset <where>',
+        'start (beginning, earliest), end (latest), offset N, -N before the end, @ms a timestamp',
+      )
         .argParser(parsed(parseStartOffset, 'start, end, N, -N or @ms'))
         .default({ from: 'start' }, 'start'),
     )
@@ -43,7 +53,7 @@ export function addConsumeCommand(program: Command): void {
     )
     .option('-J, --json', 'print a JSON object per record')
     .addOption(
-      new Option('--isolation <level>')
+      new Option('--isolation <level>', 'read_committed leaves out what transactions have not committed')
         .choices(['read_uncommitted', 'read_committed'])
         .default('read_uncommitted'),
     )
@@ -64,13 +74,17 @@ function readFormat(text: string): RecordFormat {
 async function consume(name: string, options: ConsumeOptions, context: Context): Promise<void> {
   const { signal } = context
   const { partition } = options
-  await readTopic(context.connect(AT_ONCE), { name, partition }, signal)
-  const transport = context.connect({})
+  await readTopic(context.connect(FIRST_CONTACT), { name, partition }, signal)
   const isolationLevel = options.isolation === 'read_committed' ? 1 : 0
   const stopAt = options.exit === true ? 'end' : 'never'
   const plan = { topic: name, partition, start: options.offset, stopAt, isolationLevel } as const
-  const opened = await startingPositions(transport, plan, signal)
-  const reading = { transport, ...opened, isolationLevel, signal } as const
+  const opened = await startingPositions(context.connect({}), plan, signal)
+  const transport = context.connect(
+    { ...(options.exit === true ? {} : FOR_EVER), answerTimeoutMs: ANSWER_TIMEOUT_MS },
+    noticeOf('the service answers again'),
+  )
+  const onRows = noticeOf('all partitions can be read again')
+  const reading = { transport, ...opened, isolationLevel, onRows, signal } as const
   const shown = progress(process.stderr, !process.stdout.isTTY, transport.now)
   const printed = recordPrinter(reading, {
     output: bufferedOutput(process.stdout),
@@ -83,6 +97,12 @@ async function consume(name: string, options: ConsumeOptions, context: Context):
   } finally {
     shown.end()
   }
+}
+
+function noticeOf(over: string): OutageNotice {
+  const clearLine = process.stderr.isTTY ? '\r\x1b[K' : ''
+  const say = (text: string) => process.stderr.write(`${clearLine}${text}\n`)
+  return outageNotice({ say, now: Date.now, over })
 }
 
 /** The next fetch is under way while the last one is printed. */

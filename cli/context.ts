@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type RetryPolicy, type Transport, transport } from '../client/index.ts'
+import type { OutageNotice } from './outage-notice.ts'
 import { signingTerms, sigv4Fetch } from './sigv4-fetch.ts'
 
 /** What every command that calls the service is given. */
@@ -7,7 +8,8 @@ export interface Context {
   readonly output: 'table' | 'json'
   /** Aborted by SIGINT with an `Interrupted`. */
   readonly signal: AbortSignal
-  readonly connect: (retry: Partial<RetryPolicy>) => Transport
+  /** `onTry` is told how each try of each request ended. */
+  readonly connect: (retry: Partial<RetryPolicy>, onTry?: OutageNotice) => Transport
 }
 
 /** The user pressed Ctrl-C. */
@@ -23,6 +25,9 @@ export class CommandError extends Error {
 /** For a command that is typed and waited for: it rather fails than waits for a service to come. */
 export const AT_ONCE: Partial<RetryPolicy> = { whenNotConnected: 'fail', deliveryTimeoutMs: 30_000 }
 
+/** For the first request of a command that then runs for long: a service that is not there, or mute, is told soon. */
+export const FIRST_CONTACT: Partial<RetryPolicy> = { ...AT_ONCE, deliveryTimeoutMs: 10_000 }
+
 interface GlobalOptions {
   readonly endpoint: string
   readonly apiKey?: string
@@ -37,7 +42,8 @@ export function contextOf(command: Command): Context {
   return {
     output,
     signal: interruptSignal(),
-    connect: (retry) => transport({ endpoint, apiKey, clientId: 'stratolog-cli', retry, ...signing }),
+    connect: (retry, onTry) =>
+      transport({ endpoint, apiKey, clientId: 'stratolog-cli', retry, onTry, ...signing }),
   }
 }
 

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
@@ -9,11 +10,12 @@ interface DevOptions {
   readonly dataDir: string
   readonly inMemory?: true
   readonly aws?: 'environment' | 'emulators'
-  readonly nodes: number
+  readonly nodes?: number
   readonly durability: 'process' | 'disk'
-  readonly config: Readonly<Record<string, string>>
+  readonly config?: Readonly<Record<string, string>>
 }
 
+const LOOPBACK = '127.0.0.1'
 /** The service drains for 5 s when told to stop; this is how long its stores may then take to close. */
 const STOP_MS = 7000
 /** More would only be slow: they are all folders of one disk. */
@@ -38,7 +40,11 @@ export function addDevCommand(program: Command): void {
         .preset('environment')
         .conflicts(['dataDir', 'inMemory', 'durability']),
     )
-    .option('--nodes <n>', 'number of storage nodes', integer(1, MAX_NODES), 3)
+    .option(
+      '--nodes <n>',
+      'number of storage nodes (default: as many as the data folder has, 3 for a new one)',
+      integer(1, MAX_NODES),
+    )
     .addOption(
       new Option(
         '--durability <what>',
@@ -47,22 +53,26 @@ export function addDevCommand(program: Command): void {
         .choices(['process', 'disk'])
         .default('process'),
     )
-    .option('-c, --config <key=value>', 'config of the cluster; repeatable', keyValue, {})
+    .option('-c, --config <key=value>', 'config of the cluster; repeatable', keyValue)
+    .configureHelp({ showGlobalOptions: false }) // they are for commands that call a service
     .action((options: DevOptions, command: Command) => dev(options, command))
 }
 
 async function dev(options: DevOptions, command: Command): Promise<void> {
-  const { port, nodes, durability, aws } = options
+  const { port, durability, aws } = options
+  const dataDirectory = options.inMemory ? undefined : options.dataDir
+  const { defaultNodes } = await import('../local/default-nodes.ts')
+  const nodes = options.nodes ?? defaultNodes(aws === undefined ? dataDirectory : undefined)
   const configs = { ...DEV_CONFIGS, ...options.config }
   if (aws !== 'environment') checkConfigs(configs, nodes, command)
-  const dataDirectory = options.inMemory ? undefined : options.dataDir
+  await checkPort(port) // before a data folder is made, or emulators are started, that nobody will use
   const stopEmulators = aws === 'emulators' ? await startEmulators(nodes) : undefined
   const { startLocalServer } = await import('../local/server.ts')
   const store =
     aws === undefined ? { dataDirectory, nodes, durability, configs } : { store: 'aws' as const, configs }
   const server = await startLocalServer({ port, ...store }).catch(async (error: unknown) => {
     await stopEmulators?.()
-    throw startError(error, port)
+    throw error
   })
   const data = aws === undefined ? (dataDirectory ?? 'memory') : `aws ${aws}`
   process.stdout.on('error', () => {}) // nobody reads the first line: not a reason to stop serving
@@ -93,15 +103,22 @@ function checkConfigs(configs: Readonly<Record<string, string>>, nodes: number, 
   }
 }
 
+/** Takes the port for a moment. Another program may take it right after; then the service itself says so. */
+async function checkPort(port: number): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: Error & { code?: string }) => {
+      const fact = cause.code === 'EADDRINUSE' ? 'port is in use' : 'cannot listen on port'
+      reject(new CommandError(`${fact} port=${port}`, { cause }))
+    })
+    server.listen(port, LOOPBACK, resolve)
+  })
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+}
+
 function toldToStop(): Promise<void> {
   return new Promise((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
   })
-}
-
-/** Why the service did not start: a port that is taken says so only by a code. */
-function startError(error: unknown, port: number): unknown {
-  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-  return isTaken ? new CommandError(`port is in use port=${port}`) : error
 }

@@ -5,6 +5,7 @@ import { decodeBatch, splitBatches } from '../shared/protocol/decode-batch.ts'
 import { MAX_DECOMPRESSED_BYTES } from '../shared/protocol/limits.ts'
 import { type FoundTopic, findTopic } from './find-topic.ts'
 import type { ConsumedRecord } from './format.ts'
+import type { OutageNotice } from './outage-notice.ts'
 import { isAtEnd, type Position } from './position.ts'
 import { type SplitBatch, visibleBatches } from './visible-batches.ts'
 
@@ -14,6 +15,8 @@ export interface Reading {
   readonly topic: FoundTopic
   readonly positions: Position[]
   readonly isolationLevel: 0 | 1
+  /** Told of each fetch whether a partition failed. */
+  readonly onRows: OutageNotice
   readonly signal: AbortSignal
 }
 
@@ -26,7 +29,7 @@ export interface FetchedBatch {
 }
 
 /** How long the service holds a fetch that finds nothing: Lambda's longest. */
-const MAX_WAIT_MS = 2000
+export const MAX_WAIT_MS = 2000
 
 /**
  * Fetches once from every partition that is not at its end, moves their positions, and answers what came. A partition
@@ -61,6 +64,7 @@ export async function fetchBatches(reading: Reading): Promise<FetchedBatch[]> {
     if (error === undefined) batches.push(...takeBatches(reading, position, row))
     else failed.push(error)
   }
+  reading.onRows(failed[0])
   if (failed.length > 0 && batches.length === 0) await transport.sleep(waitMs(transport, failed), signal)
   if (failed.length > 0) await refresh(reading)
   return batches

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
 import { addClusterCommands } from './cluster.ts'
 import { addConsumeCommand } from './consume.ts'
 import { Interrupted, parseEndpoint } from './context.ts'
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 function program(): Command {
   const command = new Command('stratolog')
     .description('a Kafka-style log service')
+    .version(packageJson.version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addOption(

@@ -12,7 +12,10 @@ export function integer(min: number, max: number): (text: string) => number {
 }
 
 /** Reads a repeatable option `key=value` into all of them by key. @throws InvalidArgumentError without key or `=` */
-export function keyValue(text: string, previous: Readonly<Record<string, string>>): Record<string, string> {
+export function keyValue(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   const at = text.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('It must be key=value.')
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }

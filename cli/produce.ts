@@ -5,7 +5,7 @@ import { encodeBatch } from '../shared/protocol/encode-batch.ts'
 import { MAX_BATCH_BYTES } from '../shared/protocol/limits.ts'
 import type { Acknowledged } from './acknowledgements.ts'
 import { batcher, type InputBatch } from './batcher.ts'
-import { AT_ONCE, CommandError, type Context, contextOf } from './context.ts'
+import { CommandError, type Context, contextOf, FIRST_CONTACT } from './context.ts'
 import { deliver, type EncodedBatch } from './deliver.ts'
 import { failureReport } from './failure-report.ts'
 import { findTopic } from './find-topic.ts'
@@ -22,9 +22,9 @@ interface ProduceOptions {
   readonly key?: string
   readonly keyDelimiter?: string
   readonly partition?: number
-  readonly header: RecordTemplate['headers']
+  readonly header?: RecordTemplate['headers']
   readonly compression: CompressionType
-  readonly acks: '0' | '1' | 'all'
+  readonly acks: keyof typeof ACKS
   readonly batchSize: number
   readonly maxInFlight: number
   readonly quiet?: true
@@ -34,7 +34,7 @@ interface ProduceOptions {
 const LINGER_MS = 5
 /** How long requests under way may take to end after Ctrl-C. */
 const INTERRUPT_MS = 5000
-const ACKS = { '0': 0, '1': 1, all: -1 } as const
+const ACKS = { '0': 0, '1': 1, all: -1, '-1': -1 } as const
 
 const HELP = `
 Each line of the standard input is a record; its bytes are kept. Prints "partition offset" for each.
@@ -49,18 +49,25 @@ export function addProduceCommand(program: Command): void {
     .argument('<topic>')
     .addOption(new Option('-k, --key <key>', 'key of every record').conflicts('keyDelimiter'))
     .addOption(
-      new Option('-K, --key-delimiter <delimiter>', 'what separates key and value; \\t is a tab').argParser(
+      new Option(
+        '-K, --key-delimiter <delimiter>',
+        'what separates key and value, \\t is a tab; a line without it is a value with a null key',
+      ).argParser(
         parsed((text) => (text === '' ? undefined : text.replaceAll('\\t', '\t')), 'at least one character'),
       ),
     )
     .option('-p, --partition <n>', 'write to this partition only', integer(0, MAX_INT32))
-    .option('-H, --header <k=v>', 'header of every record; repeatable', addHeader, [])
+    .option('-H, --header <k=v>', 'header of every record; repeatable', addHeader)
     .addOption(
-      new Option('-z, --compression <type>')
+      new Option('-z, --compression <type>', 'codec of the record batches')
         .choices(['none', 'gzip', 'snappy', 'lz4', 'zstd'])
         .default('none'),
     )
-    .addOption(new Option('--acks <acks>').choices(['0', '1', 'all']).default('all'))
+    .addOption(
+      new Option('--acks <acks>', 'acknowledgements to wait for: 0, 1 or all (-1)')
+        .argParser(parsed(readAcks, '0, 1, all or -1'))
+        .default('all', 'all'),
+    )
     .option('--batch-size <bytes>', 'bytes of records in a batch', integer(1, MAX_BATCH_BYTES), 16_384)
     .option('--max-in-flight <n>', 'requests under way at once', integer(1, 100), 1)
     .option('-q, --quiet', 'print no offsets')
@@ -70,12 +77,16 @@ export function addProduceCommand(program: Command): void {
     )
 }
 
-function addHeader(text: string, previous: RecordTemplate['headers']): RecordTemplate['headers'] {
+function readAcks(text: string): ProduceOptions['acks'] | undefined {
+  return Object.hasOwn(ACKS, text) ? (text as ProduceOptions['acks']) : undefined
+}
+
+function addHeader(text: string, previous: RecordTemplate['headers'] = []): RecordTemplate['headers'] {
   return [...previous, parsed(parseHeader, 'k=v')(text)]
 }
 
 async function produce(name: string, options: ProduceOptions, context: Context): Promise<void> {
-  const known = await findTopic(context.connect(AT_ONCE), name, context.signal)
+  const known = await findTopic(context.connect(FIRST_CONTACT), name, context.signal)
   const stop = new AbortController()
   context.signal.addEventListener('abort', () => stop.abort())
   const chunks = inputChunks(process.stdin, { lingerMs: LINGER_MS, signal: stop.signal })
@@ -171,7 +182,7 @@ function isProgressShown(options: ProduceOptions): boolean {
 
 function templateOf({ key, keyDelimiter, header }: ProduceOptions): RecordTemplate {
   const bytes = (text: string | undefined) => (text === undefined ? null : new TextEncoder().encode(text))
-  return { key: bytes(key), delimiter: bytes(keyDelimiter), headers: header }
+  return { key: bytes(key), delimiter: bytes(keyDelimiter), headers: header ?? [] }
 }
 
 async function* prepended<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {

@@ -9,9 +9,19 @@ export type StartOffset =
   /** The first record of this timestamp in ms or later; the end when there is none. */
   | { readonly from: 'timestamp'; readonly timestampMs: number }
 
-/** Reads `start`, `end`, `N`, `-N` or `@ms`; undefined when it is none of them. */
+/** Kafka's and kcat's words for the two ends. */
+const ENDS: Readonly<Record<string, 'start' | 'end'>> = {
+  start: 'start',
+  beginning: 'start',
+  earliest: 'start',
+  end: 'end',
+  latest: 'end',
+}
+
+/** Reads `start`, `end` (or other words for them), `N`, `-N` or `@ms`; undefined when it is none of them. */
 export function parseStartOffset(text: string): StartOffset | undefined {
-  if (text === 'start' || text === 'end') return { from: text }
+  const end = Object.hasOwn(ENDS, text) ? ENDS[text] : undefined
+  if (end !== undefined) return { from: end }
   const match = /^([-@]?)(\d{1,16})$/.exec(text)
   const number = Number(match?.[2])
   if (match === null || !Number.isSafeInteger(number)) return undefined

@@ -1,4 +1,4 @@
-import { rowError, type StratologError, type Transport } from '../client/index.ts'
+import { rowError, StratologError, type Transport } from '../client/index.ts'
 import { retrying } from '../client/retry.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '../shared/protocol/api/list-offsets.ts'
 import type { FoundTopic } from './find-topic.ts'
@@ -27,6 +27,7 @@ export interface OpenedTopic {
  * Looks up where to begin. A partition that has no leader at the moment is waited for.
  *
  * @throws StratologError UNKNOWN_TOPIC_OR_PARTITION when there is no such topic or partition
+ * @throws StratologError OFFSET_OUT_OF_RANGE when reading would stop at an end that lies before its start
  */
 export function startingPositions(
   transport: Transport,
@@ -46,6 +47,9 @@ export function startingPositions(
       const list = offsetLister(transport, { topic, wanted, isolationLevel: plan.isolationLevel }, signal)
       const starts = await startOffsets(plan.start, list)
       const ends = plan.stopAt === 'end' ? await list(LATEST_TIMESTAMP) : []
+      if (ends.some((end, index) => starts(index) > end)) {
+        await checkInLog(transport, { topic, wanted, starts }, signal)
+      }
       const positions = wanted.map(({ partitionIndex, leaderEpoch }, index) => ({
         partition: partitionIndex,
         nextOffset: starts(index),
@@ -77,6 +81,35 @@ async function startOffsets(start: StartOffset, list: OffsetLister): Promise<(in
   }
   const found = await list(start.timestampMs)
   return (index) => (found[index] === -1 ? latest[index] : found[index]) ?? 0
+}
+
+/** As a fetch would say it, which is not sent to a partition that has been read to its end. */
+async function checkInLog(
+  transport: Transport,
+  of: {
+    readonly topic: FoundTopic
+    readonly wanted: FoundTopic['partitions']
+    readonly starts: (index: number) => number
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { name } = of.topic
+  const { topics } = await transport.call(
+    'metadata',
+    { topics: [{ name }], includeOffsets: true },
+    { signal },
+  )
+  for (const [index, { partitionIndex }] of of.wanted.entries()) {
+    const offset = of.starts(index)
+    const { logEndOffset } = topics[0]?.partitions[partitionIndex] ?? {}
+    if (logEndOffset === undefined || offset <= logEndOffset) continue
+    const at = `partition=${name}-${partitionIndex} offset=${offset} logEndOffset=${logEndOffset}`
+    throw new StratologError('OFFSET_OUT_OF_RANGE', `offset is outside the log ${at}`, {
+      retriable: false,
+      effect: 'none',
+      httpStatus: 200,
+    })
+  }
 }
 
 function offsetLister(

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type AnsweredRow, rowError, type Transport } from '../client/index.ts'
 import { type ConfigEntry, TOPIC_RESOURCE } from '../shared/protocol/api/configs.ts'
 import type { MetadataResponse } from '../shared/protocol/api/metadata.ts'
@@ -11,7 +11,7 @@ import { describedText, topicsText } from './topic-text.ts'
 interface CreateOptions {
   readonly partitions: number
   readonly replicationFactor: number
-  readonly config: Readonly<Record<string, string>>
+  readonly config?: Readonly<Record<string, string>>
 }
 
 /** The cluster's own default. */
@@ -19,6 +19,8 @@ const DEFAULT = -1
 
 /** Ten million topics: more would be a service that never ends its list. */
 const MAX_PAGES = 10_000
+/** All configs of so many topics are an answer of a few megabytes. */
+const RESOURCES_PER_REQUEST = 1000
 
 /** Adds `stratolog topic create|list|describe|delete`. */
 export function addTopicCommands(program: Command): void {
@@ -27,19 +29,17 @@ export function addTopicCommands(program: Command): void {
     .command('create')
     .description('create a topic')
     .argument('<topic>')
-    .option(
-      '--partitions <n>',
-      "number of partitions (default: the cluster's)",
-      integer(1, MAX_INT32),
-      DEFAULT,
+    .addOption(
+      new Option('--partitions <n>', 'number of partitions')
+        .argParser(integer(1, MAX_INT32))
+        .default(DEFAULT, "the cluster's num.partitions"),
     )
-    .option(
-      '--replication-factor <n>',
-      "replicas of each partition (default: the cluster's)",
-      integer(1, MAX_INT32),
-      DEFAULT,
+    .addOption(
+      new Option('--replication-factor <n>', 'replicas of each partition')
+        .argParser(integer(1, MAX_INT32))
+        .default(DEFAULT, "the cluster's default.replication.factor"),
     )
-    .option('-c, --config <key=value>', 'config of the topic; repeatable', keyValue, {})
+    .option('-c, --config <key=value>', 'config of the topic; repeatable', keyValue)
     .action((name: string, options: CreateOptions, command: Command) =>
       create(name, options, contextOf(command)),
     )
@@ -63,7 +63,7 @@ export function addTopicCommands(program: Command): void {
 
 async function create(name: string, options: CreateOptions, context: Context): Promise<void> {
   const { partitions: numPartitions, replicationFactor } = options
-  const configs = Object.entries(options.config).map(([key, value]) => ({ name: key, value }))
+  const configs = Object.entries(options.config ?? {}).map(([key, value]) => ({ name: key, value }))
   const topics = [{ name, numPartitions, replicationFactor, configs }]
   const { signal } = context
   const answer = await context.connect(AT_ONCE).call('create-topics', { topics }, { signal })
@@ -88,10 +88,19 @@ async function describe(name: string | undefined, context: Context): Promise<voi
     name === undefined
       ? await allTopics(transport, true, signal)
       : await transport.call('metadata', { topics: [{ name }], includeOffsets: true }, { signal })
-  const found = answer.topics.filter(isFound)
-  const configs = context.output === 'json' ? [] : await configsOf(transport, found, signal)
-  const text = () => found.map((topic, index) => describedText(topic, configs[index] ?? [])).join('')
-  await printAnswer(context, { answer, rows: name === undefined ? [] : answer.topics, text })
+  const configs = await configsOf(transport, answer.topics.filter(isFound), signal)
+  const topics = answer.topics.map((topic) =>
+    isFound(topic) ? { ...topic, configs: configs.get(topic.name) ?? [] } : topic,
+  )
+  await printAnswer(context, {
+    answer: { ...answer, topics },
+    rows: name === undefined ? [] : answer.topics,
+    text: () =>
+      answer.topics
+        .filter(isFound)
+        .map((topic) => describedText(topic, configs.get(topic.name) ?? []))
+        .join(''),
+  })
 }
 
 /** Every page of the topics as one answer. */
@@ -110,16 +119,20 @@ async function allTopics(
   return answer
 }
 
-/** The configs of each topic, in order; none for one that was deleted meanwhile. */
+/** The configs of each topic by its name; none for one that was deleted meanwhile. */
 async function configsOf(
   transport: Transport,
   topics: readonly FoundTopic[],
   signal: AbortSignal,
-): Promise<(readonly ConfigEntry[])[]> {
-  if (topics.length === 0) return []
+): Promise<ReadonlyMap<string, readonly ConfigEntry[]>> {
   const resources = topics.map(({ name }) => ({ resourceType: TOPIC_RESOURCE, resourceName: name }))
-  const { results } = await transport.call('describe-configs', { resources }, { signal })
-  return results.map((result) => ('configs' in result ? result.configs : []))
+  const configs = new Map<string, readonly ConfigEntry[]>()
+  for (let from = 0; from < resources.length; from += RESOURCES_PER_REQUEST) {
+    const some = resources.slice(from, from + RESOURCES_PER_REQUEST)
+    const { results } = await transport.call('describe-configs', { resources: some }, { signal })
+    for (const result of results) configs.set(result.resourceName, result.configs)
+  }
+  return configs
 }
 
 /** Prints an answer in the form asked for, then fails with the first row that failed. */

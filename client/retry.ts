@@ -6,6 +6,8 @@ export interface RetryPolicy {
   readonly deliveryTimeoutMs: number
   /** `request.timeout.ms`: one try. It is longer than the longest wait of the service. */
   readonly requestTimeoutMs: number
+  /** How much of a try the answer may take to begin: a large one on a slow line then has the rest. */
+  readonly answerTimeoutMs: number
   /** `retry.backoff.ms`: the first wait, which doubles with every try. */
   readonly retryBackoffMs: number
   /** `retry.backoff.max.ms` */
@@ -18,6 +20,7 @@ export interface RetryPolicy {
 export const DEFAULT_RETRY: RetryPolicy = {
   deliveryTimeoutMs: 120_000,
   requestTimeoutMs: 30_000,
+  answerTimeoutMs: 30_000,
   retryBackoffMs: 100,
   retryBackoffMaxMs: 1000,
   whenNotConnected: 'retry',

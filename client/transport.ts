@@ -21,6 +21,8 @@ export interface TransportOptions {
   /** Takes the place of the global `fetch`, for example to sign. */
   readonly fetch?: typeof fetch
   readonly retry?: Partial<RetryPolicy>
+  /** Told how each try ended: with an error, after which it may be sent again, or well. */
+  readonly onTry?: ((error: StratologError | undefined) => void) | undefined
   readonly deps?: Partial<RetryDeps>
 }
 
@@ -70,6 +72,7 @@ export function transport(options: TransportOptions): Transport {
     headers: credentials(options),
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     retry: { ...DEFAULT_RETRY, ...options.retry },
+    onTry: options.onTry ?? (() => {}),
     now: options.deps?.now ?? (() => Date.now()),
     sleep: options.deps?.sleep ?? sleep,
     random: options.deps?.random ?? (() => Math.random()),
@@ -120,6 +123,7 @@ interface Sender extends RetryDeps {
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof fetch
   readonly retry: RetryPolicy
+  readonly onTry: (error: StratologError | undefined) => void
 }
 
 interface Sent {
@@ -142,7 +146,16 @@ function send(sender: Sender, sent: Sent, options: CallOptions): Promise<RawAnsw
     isIdempotent: options.isIdempotent ?? IS_READ[sent.api],
     deadlineMs: options.deadlineMs ?? sender.now() + sender.retry.deliveryTimeoutMs,
     signal: options.signal,
-    send: (timeoutMs) => sendOnce(sender, sent, { timeoutMs, signal: options.signal }),
+    send: async (timeoutMs) => {
+      try {
+        const answer = await sendOnce(sender, sent, { timeoutMs, signal: options.signal })
+        sender.onTry(undefined)
+        return answer
+      } catch (error) {
+        if (error instanceof StratologError) sender.onTry(error)
+        throw error
+      }
+    },
   })
 }
 
@@ -155,7 +168,10 @@ async function sendOnce(
   const { signal, timeoutMs } = until
   const attempt = new AbortController()
   const stop = () => attempt.abort()
-  const timer = setTimeout(stop, timeoutMs)
+  const late = (ms: number) => attempt.abort(timedOut(sender.endpoint, sent.api, ms))
+  const answerMs = Math.min(timeoutMs, sender.retry.answerTimeoutMs)
+  const answerTimer = setTimeout(() => late(answerMs), answerMs)
+  const timer = setTimeout(() => late(timeoutMs), timeoutMs)
   signal?.addEventListener('abort', stop, { once: true })
   try {
     const response = await sender.fetch(`${sender.endpoint}/v1/${sent.api}`, {
@@ -164,6 +180,7 @@ async function sendOnce(
       body: sent.body,
       signal: attempt.signal,
     })
+    clearTimeout(answerTimer)
     const bytes = new Uint8Array(await response.arrayBuffer())
     const answer = { status: response.status, headers: response.headers, bytes }
     if (!response.ok) throw answerError(answer, sent.api)
@@ -171,9 +188,10 @@ async function sendOnce(
   } catch (error) {
     if (error instanceof StratologError) throw error
     if (signal?.aborted) throw signal.reason
-    if (attempt.signal.aborted) throw timedOut(sender.endpoint, sent.api, timeoutMs)
+    if (attempt.signal.aborted) throw attempt.signal.reason
     throw networkError(sender.endpoint, error)
   } finally {
+    clearTimeout(answerTimer)
     clearTimeout(timer)
     signal?.removeEventListener('abort', stop)
   }

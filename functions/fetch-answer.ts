@@ -1,3 +1,4 @@
+import type { TopicOf } from '../shared/protocol/api/common.ts'
 import type {
   FetchedFrame,
   FetchedRecords,
@@ -5,13 +6,13 @@ import type {
   FetchResponse,
   JsonFetchedRecord,
 } from '../shared/protocol/api/fetch.ts'
-import type { Codecs } from '../shared/protocol/compression.ts'
 import type { LogRecord } from '../shared/protocol/decode-batch.ts'
 import { encodeFrame } from '../shared/protocol/frame.ts'
 import { errorRow } from '../shared/protocol/kafka-error.ts'
 import { MAX_FETCH_BYTES } from '../shared/protocol/limits.ts'
+import type { Deps } from '../shared/service/deps.ts'
 import type { FetchedBatches } from '../shared/service/fetch.ts'
-import { readFetchedRecords } from '../shared/service/fetched-records.ts'
+import { type AnswerRoom, newAnswerRoom, readFetchedRecords } from '../shared/service/fetched-records.ts'
 
 /** A fetch's answer as a frame: the header says how many bytes of batches each partition has. */
 export function fetchFrame(fetched: FetchResponse<FetchedBatches>): Uint8Array[] {
@@ -27,31 +28,36 @@ function frameRow({ batches, nextOffset: _, ...row }: FetchedBatches): FetchedFr
 }
 
 /** A fetch's answer as decoded records from each fetchOffset on, of at most MAX_FETCH_BYTES but for a first record that is larger. */
-export function fetchJson(
-  codecs: Codecs,
+export async function fetchJson(
+  deps: Pick<Deps, 'clock' | 'codecs'>,
   request: FetchRequest,
   fetched: FetchResponse<FetchedBatches>,
-): FetchResponse {
-  let spentBytes = 0
-  return {
-    topics: fetched.topics.map((topic, topicAt) => ({
-      ...topic,
-      partitions: topic.partitions.map(({ batches, ...row }, partitionAt): FetchedRecords => {
-        const fetchOffset = request.topics[topicAt]?.partitions[partitionAt]?.fetchOffset ?? row.nextOffset
-        if (row.errorCode !== 0 || batches.length === 0) return { ...row, records: [] }
-        const read = readFetchedRecords(
-          { batches, nextOffset: row.nextOffset },
-          { codecs, fetchOffset, spentBytes, maxBytes: MAX_FETCH_BYTES },
-        )
-        spentBytes += read.bytes
-        const { nextOffset } = read
-        if (read.corrupt !== undefined) {
-          return { ...row, ...errorRow(read.corrupt), nextOffset, records: [] }
-        }
-        return { ...row, nextOffset, records: read.records.map(jsonRecord) }
-      }),
-    })),
+): Promise<FetchResponse> {
+  const room = newAnswerRoom(deps.codecs, { maxBytes: MAX_FETCH_BYTES, topic: '' })
+  const topics: TopicOf<FetchedRecords>[] = []
+  for (const [topicAt, topic] of fetched.topics.entries()) {
+    const partitions: FetchedRecords[] = []
+    for (const [partitionAt, row] of topic.partitions.entries()) {
+      const fetchOffset = request.topics[topicAt]?.partitions[partitionAt]?.fetchOffset ?? row.nextOffset
+      partitions.push(await jsonRow(deps, row, { fetchOffset, room }))
+    }
+    topics.push({ ...topic, partitions })
   }
+  return { topics }
+}
+
+/** One partition after the other: which of them have records must not hang on chance. */
+async function jsonRow(
+  deps: Pick<Deps, 'clock'>,
+  { batches, ...row }: FetchedBatches,
+  options: { readonly fetchOffset: number; readonly room: AnswerRoom },
+): Promise<FetchedRecords> {
+  if (row.errorCode !== 0 || batches.length === 0) return { ...row, records: [] }
+  const { nextOffset: fetchedTo } = row
+  const read = await readFetchedRecords(deps, { batches, nextOffset: fetchedTo }, options)
+  const { nextOffset } = read
+  if (read.corrupt !== undefined) return { ...row, ...errorRow(read.corrupt), nextOffset, records: [] }
+  return { ...row, nextOffset, records: read.records.map(jsonRecord) }
 }
 
 function jsonRecord(record: LogRecord): JsonFetchedRecord {

@@ -13,7 +13,7 @@ export const fetchFunction: Handler = {
     const request = parseRequest(fetchRequest, call.body)
     const fetched = await fetch(deps, request, call.signal)
     if (!acceptedTypes(call.headers.accept).includes(FRAME_TYPE)) {
-      return jsonResponse(fetchJson(deps.codecs, request, fetched))
+      return jsonResponse(await fetchJson(deps, request, fetched))
     }
     return { status: 200, headers: { 'Content-Type': FRAME_TYPE }, body: fetchFrame(fetched) }
   },

@@ -13,6 +13,21 @@ const zstdDecompressBytes = promisify<Uint8Array, object, Buffer>(zstdDecompress
 /** A window larger than the largest body helps nobody, and is allocated before a byte is read. */
 const MAX_ZSTD_WINDOW_LOG = 24
 
+/** Whether an Expect header asks for more than HTTP defines: 100-continue, which whoever received the request has answered. */
+export function isUnknownExpectation(expect: string | undefined): boolean {
+  return expect !== undefined && expect.toLowerCase() !== '100-continue'
+}
+
+/**
+ * Refuses a request that expects what cannot be promised.
+ *
+ * @throws KafkaError INVALID_REQUEST (417) when it does
+ */
+export function checkExpectation({ headers }: HttpRequest): void {
+  if (!isUnknownExpectation(headers.expect)) return
+  throw new KafkaError('INVALID_REQUEST', 'expect must be 100-continue', { restCode: 417 })
+}
+
 /**
  * Checks the size of a body as it came over the wire. A body that says it is too large need not have been read.
  *

@@ -3,8 +3,9 @@ import type { Deps } from '../shared/service/deps.ts'
 import { asKafkaError } from '../shared/service/rows.ts'
 import { type AccessPolicy, checkAccess, corsHeaders, preflightResponse } from './access-policy.ts'
 import { errorResponse, requestIdOf } from './envelope.ts'
+import { clockOfRequest } from './give-way.ts'
 import type { Handler, Handlers } from './handler.ts'
-import { checkWireSize, decodedBody } from './http-body.ts'
+import { checkExpectation, checkWireSize, decodedBody } from './http-body.ts'
 import type { Dialect, HttpRequest, HttpResponse } from './http-types.ts'
 import { contentTypeOf, unsupportedMediaType } from './media-type.ts'
 import { newRouter, type Router } from './router.ts'
@@ -44,6 +45,7 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
   const dialect: Dialect = request.path.startsWith('/v1/') ? 'v1' : 'rest'
   try {
     checkAccess(policy, request.headers)
+    checkExpectation(request)
     // A credential is looked at here, once there are keys: before anything of the body.
     const preflight = preflightResponse(policy, request)
     if (preflight !== undefined) return preflight
@@ -54,15 +56,18 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
     if (handler === undefined) throw servedElsewhere(match.api)
     checkWireSize(request)
     const mediaType = checkedMediaType(handler, request)
-    return await handler.run(deps, {
-      params: match.params,
-      query: request.query,
-      headers: request.headers,
-      mediaType,
-      body: handler.accepts === undefined ? NO_BODY : await decodedBody(request, dialect),
-      requestId,
-      signal: request.signal,
-    })
+    return await handler.run(
+      { ...deps, clock: clockOfRequest(deps.clock) },
+      {
+        params: match.params,
+        query: request.query,
+        headers: request.headers,
+        mediaType,
+        body: handler.accepts === undefined ? NO_BODY : await decodedBody(request, dialect),
+        requestId,
+        signal: request.signal,
+      },
+    )
   } catch (thrown) {
     return errorResponse(asKafkaError(deps, thrown, { requestId }), { requestId, dialect })
   }

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../shared/service/deps.ts'
+import { giveWay } from './give-way.ts'
 
 /** The time of this machine. */
 export const systemClock: Clock = {
@@ -22,6 +23,7 @@ export const systemClock: Clock = {
     const timer = setTimeout(() => controller.abort(), ms)
     return { signal: controller.signal, cancel: () => clearTimeout(timer) }
   },
+  giveWay,
 }
 
 /** `count` bytes nobody can guess. */

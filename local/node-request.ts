@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isUnknownExpectation } from '../functions/http-body.ts'
 import type { HttpRequest, HttpResponse } from '../functions/http-types.ts'
 import { MAX_WIRE_BODY_BYTES } from '../shared/protocol/limits.ts'
 
@@ -12,14 +13,23 @@ interface ReadBody {
 const LINGER_MS = 1000
 const LINGER_BYTES = 16 * 1024 * 1024
 
+/** A client that took nothing of its answer for so long will not come for the rest: up to 6 MB each would pile up. */
+export const SEND_TIMEOUT_MS = 30_000
+
 /** Whether the body that a request announces is more than can be taken: there is no need to read any of it. */
 export function announcesTooMuch(message: IncomingMessage): boolean {
   return Number(message.headers['content-length'] ?? 0) > MAX_WIRE_BODY_BYTES
 }
 
+/** Whether the request asks for what HTTP does not know: it is refused, and its body may or may not follow. */
+export function expectsTheUnknown({ headers }: IncomingMessage): boolean {
+  return isUnknownExpectation(headers.expect)
+}
+
 /** The body, or as much of it as shows that it is too large; undefined when the client leaves before its end. */
 export function readBody(message: IncomingMessage): Promise<ReadBody | undefined> {
-  if (announcesTooMuch(message)) return Promise.resolve({ body: new Uint8Array(0), complete: false })
+  if (announcesTooMuch(message) || expectsTheUnknown(message))
+    return Promise.resolve({ body: new Uint8Array(0), complete: false })
   if (message.destroyed) return Promise.resolve(undefined)
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
@@ -47,13 +57,14 @@ export function readBody(message: IncomingMessage): Promise<ReadBody | undefined
 
 /** The request as functions/http.ts takes it. */
 export function toHttpRequest(message: IncomingMessage, body: Uint8Array, signal: AbortSignal): HttpRequest {
-  const url = message.url ?? '/'
+  const { url, host } = targetOf(message.url ?? '/')
   const queryAt = url.indexOf('?')
   const path = queryAt < 0 ? url : url.slice(0, queryAt)
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(message.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   }
+  if (host !== undefined) headers.host = host
   return {
     method: message.method ?? 'GET',
     path: path.startsWith('/') ? path : '/',
@@ -64,12 +75,25 @@ export function toHttpRequest(message: IncomingMessage, body: Uint8Array, signal
   }
 }
 
-/** Sends an answer; `isLast` ends the connection behind it. Resolves when nothing more will be sent. */
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i
+
+/** A request target may be a whole URL, whose host then stands for the Host header (RFC 9112, 3.2.2). */
+function targetOf(target: string): { readonly url: string; readonly host: string | undefined } {
+  const [prefix = '', host] = ABSOLUTE_FORM.exec(target) ?? []
+  return { url: target.slice(prefix.length), host }
+}
+
+/**
+ * Sends an answer; `isLast` ends the connection behind it, and so does a client that takes nothing of it for `timeoutMs`.
+ * Resolves when nothing more will be sent.
+ */
 export async function sendResponse(
   response: ServerResponse,
   answer: HttpResponse,
-  options: { readonly isLast: boolean; readonly bodyIsComing: boolean },
+  options: { readonly isLast: boolean; readonly bodyIsComing: boolean; readonly timeoutMs: number },
 ): Promise<void> {
+  // node:http takes the time-out off again once the answer is gone; bytes that go out count as progress.
+  response.setTimeout(options.timeoutMs, () => response.destroy())
   const bytes = answer.body.reduce((sum, chunk) => sum + chunk.byteLength, 0)
   response.writeHead(answer.status, {
     ...(answer.status === 204 ? {} : { 'Content-Length': bytes }),

@@ -5,7 +5,14 @@ import { HANDLERS } from '../functions/handlers.ts'
 import { type HttpService, httpService } from '../functions/http.ts'
 import { type AwsOptions, awsDeps, type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
 import { malformedHttpResponse } from './malformed-http.ts'
-import { announcesTooMuch, readBody, sendResponse, toHttpRequest } from './node-request.ts'
+import {
+  announcesTooMuch,
+  expectsTheUnknown,
+  readBody,
+  SEND_TIMEOUT_MS,
+  sendResponse,
+  toHttpRequest,
+} from './node-request.ts'
 
 /** Where to listen, and what the service behind it is made of; port 0 takes a free one. */
 export type LocalServerOptions = { readonly port: number } & (EmbeddedOptions | AwsOptions)
@@ -25,6 +32,8 @@ const DRAIN_MS = 5000
 /** A client that sends its headers or its body more slowly than this only holds a connection. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60_000
+/** Each may hold a body of 4.5 MB and an answer of 6 MB; a process has 1,024 file descriptors, and half are for objects. */
+const MAX_CONNECTIONS = 500
 /** Longer than clients keep an idle connection, so that it is they who close it. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
 
@@ -101,11 +110,14 @@ function newServer(onRequest: OnRequest, onMalformed: OnMalformed): Server {
     noDelay: true,
     requireHostHeader: false, // a request without one is refused in the envelope, like one with a foreign one
   })
+  server.maxConnections = MAX_CONNECTIONS
   server.on('request', onRequest)
   server.on('checkContinue', (message: IncomingMessage, response: ServerResponse) => {
     if (!announcesTooMuch(message)) response.writeContinue()
     onRequest(message, response)
   })
+  // Without a listener node:http answers a bare 417.
+  server.on('checkExpectation', onRequest)
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
     else onMalformed(error.code, socket)
@@ -145,8 +157,10 @@ async function respond(exchange: Exchange, answer: HttpService, closing: AbortSi
     if (read === undefined) return
     const answered = await answer(toHttpRequest(message, read.body, leaving.signal))
     const isLast = !read.complete || closing.aborted
-    const bodyIsComing = !read.complete && message.headers.expect === undefined
-    if (!response.destroyed) await sendResponse(response, answered, { isLast, bodyIsComing })
+    const isAskedToSend = message.headers.expect === undefined || expectsTheUnknown(message)
+    const bodyIsComing = !read.complete && isAskedToSend
+    const timeoutMs = SEND_TIMEOUT_MS
+    if (!response.destroyed) await sendResponse(response, answered, { isLast, bodyIsComing, timeoutMs })
   } finally {
     closing.removeEventListener('abort', leave)
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { assert, KafkaError } from '../protocol/kafka-error.ts'
@@ -42,10 +42,11 @@ export function openDataDirectory({ path, nodes, durability }: DataDirectory): E
     try {
       const stored = storedNodes(path)
       if (nodes < stored) {
-        const fact = 'fewer nodes than the data directory has'
-        throw new KafkaError('INVALID_CONFIG', `${fact} path=${path} nodes=${nodes} stored=${stored}`)
+        const fact = `fewer nodes than the data directory has, start with --nodes ${stored}`
+        throw new KafkaError('INVALID_CONFIG', `${fact} path=${path} nodes=${nodes}`)
       }
-      for (const id of ids) mkdirSync(nodeFolder(path, id), { recursive: true })
+      // The highest first: a start that is killed in between has said how many there are.
+      for (const id of ids.toReversed()) mkdirSync(nodeFolder(path, id), { recursive: true })
       return {
         documents: sqliteDocumentStore(database),
         nodes: new Map(ids.map((id) => [id, fileObjectStore(nodeFolder(path, id), { durability })])),
@@ -56,6 +57,15 @@ export function openDataDirectory({ path, nodes, durability }: DataDirectory): E
       throw error
     }
   })
+}
+
+/** The number of storage nodes that a data directory was made with; 0 when there is none. */
+export function storedNodes(path: string): number {
+  const folder = join(path, 'nodes')
+  if (!existsSync(folder)) return 0
+  const entries = readdirSync(folder, { withFileTypes: true })
+  const ids = entries.filter((entry) => entry.isDirectory() && /^\d+$/.test(entry.name))
+  return Math.max(0, ...ids.map(({ name }) => Number(name) + 1))
 }
 
 /** The same stores in memory, gone with the process: for tests and for `dev --in-memory`. */
@@ -94,11 +104,6 @@ function nodeIds(nodes: number): readonly number[] {
 
 function nodeFolder(path: string, id: number): string {
   return join(path, 'nodes', String(id))
-}
-
-function storedNodes(path: string): number {
-  const entries = readdirSync(join(path, 'nodes'), { withFileTypes: true })
-  return entries.filter((entry) => entry.isDirectory() && /^\d+$/.test(entry.name)).length
 }
 
 function orStorageError<Answer>(path: string, open: () => Answer): Answer {

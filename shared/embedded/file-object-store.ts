@@ -15,7 +15,7 @@ const SYNC_BYTES = 64 * 1024
 let unfinishedFiles = 0
 
 /**
- * A storage node in a folder: each object is a file. A `put` writes its file in place, so what a killed process leaves
+ * A storage node in a folder, which must be there: each object is a file. A `put` writes its file in place, so what a killed process leaves
  * behind can be part of an object; like any unconfirmed object nothing refers to it. Two puts of one key must not overlap.
  */
 export function fileObjectStore(directory: string, options: { durability: Durability }): ObjectStore {
@@ -24,14 +24,14 @@ export function fileObjectStore(directory: string, options: { durability: Durabi
     put: (key, chunks, signal) =>
       onFile('object not written', directory, key, async (path) => {
         throwIfAborted(signal)
-        await writeFile(path, chunks, { durability, signal })
+        await writeFile(path, chunks, { root: directory, durability, signal })
       }),
 
     putIfAbsent: (key, chunks) =>
       onFile('object not written', directory, key, async (path) => {
         // A link takes the name with all its bytes or not at all. No key holds a `~`.
         const unfinished = `${path}~${process.pid}.${unfinishedFiles++}`
-        await writeFile(unfinished, chunks, { durability, signal: undefined })
+        await writeFile(unfinished, chunks, { root: directory, durability, signal: undefined })
         try {
           return await linkIfAbsent(unfinished, path, durability)
         } finally {

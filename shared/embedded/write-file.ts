@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { throwIfAborted } from './object-key.ts'
 
@@ -20,7 +20,8 @@ const mkdir = promisify(fs.mkdir)
 const rm = promisify(fs.rm)
 
 /**
- * Writes `chunks` to the file and creates its folder where needed. A file that this call created is gone again when the
+ * Writes `chunks` to the file and creates its folder where needed, but never `root`: a storage node whose folder was
+ * taken away must fail, not begin anew without what it held. A file that this call created is gone again when the
  * call fails. One that was there, from an earlier attempt with the same bytes, is overwritten in place and never
  * truncated first or removed: it may be confirmed already.
  *
@@ -29,9 +30,14 @@ const rm = promisify(fs.rm)
 export async function writeFile(
   path: string,
   chunks: readonly Uint8Array[],
-  { durability, signal }: { durability: Durability; signal: AbortSignal | undefined },
+  options: {
+    readonly root: string
+    readonly durability: Durability
+    readonly signal: AbortSignal | undefined
+  },
 ): Promise<void> {
-  const { file, created } = await openToWrite(path, durability)
+  const { durability, signal } = options
+  const { file, created } = await openToWrite(path, options)
   try {
     try {
       const bytes = await writeAll(file, chunks, signal)
@@ -65,7 +71,7 @@ export function errorCode(error: unknown): string | undefined {
 
 async function openToWrite(
   path: string,
-  durability: Durability,
+  { root, durability }: { readonly root: string; readonly durability: Durability },
 ): Promise<{ file: number; created: boolean }> {
   try {
     return { file: await open(path, 'wx'), created: true }
@@ -74,14 +80,24 @@ async function openToWrite(
     if (errorCode(error) !== 'ENOENT') throw error
   }
   // The first object of an hour: asking the file system beats remembering which folders exist.
-  await makeFolder(dirname(path), durability)
+  await makeFolders(root, dirname(path), durability)
   return { file: await open(path, 'wx'), created: true }
 }
 
-async function makeFolder(folder: string, durability: Durability): Promise<void> {
-  const first = await mkdir(folder, { recursive: true })
-  if (durability !== 'disk' || first === undefined) return
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+/** Makes the folders from below `root`, which must be there, down to `folder`. */
+async function makeFolders(root: string, folder: string, durability: Durability): Promise<void> {
+  let made = root
+  for (const name of relative(root, folder)
+    .split(sep)
+    .filter((part) => part !== '')) {
+    made = join(made, name)
+    try {
+      await mkdir(made)
+      if (durability === 'disk') await syncFolder(dirname(made))
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
+  }
 }
 
 async function writeAll(

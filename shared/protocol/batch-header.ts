@@ -13,6 +13,7 @@ const CRC_START = 21
 const LOG_APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
+const NOT_OURS = 0xffc0
 
 /** Bytes of a record batch in front of its records. */
 export const BATCH_OVERHEAD_BYTES = 61
@@ -35,6 +36,8 @@ export interface BatchHeader {
   readonly timestampType: 'CreateTime' | 'LogAppendTime'
   readonly isTransactional: boolean
   readonly isControl: boolean
+  /** Whether one of the bits 6–15 is set, which no producer does: 6 is a log cleaner's deleteHorizon. */
+  readonly hasUnknownAttributes: boolean
   readonly lastOffsetDelta: number
   readonly baseTimestamp: number
   readonly maxTimestamp: number
@@ -71,6 +74,7 @@ export function readBatchHeader(bytes: Uint8Array, position: number): BatchHeade
     timestampType: attributes & LOG_APPEND_TIME ? 'LogAppendTime' : 'CreateTime',
     isTransactional: (attributes & TRANSACTIONAL) !== 0,
     isControl: (attributes & CONTROL) !== 0,
+    hasUnknownAttributes: (attributes & NOT_OURS) !== 0,
     lastOffsetDelta,
     baseTimestamp: safeInt64(view, 27, 'baseTimestamp', 'INVALID_TIMESTAMP'),
     maxTimestamp: safeInt64(view, 35, 'maxTimestamp', 'INVALID_TIMESTAMP'),
@@ -134,6 +138,19 @@ export function placeBatch(
   view.setBigInt64(0, BigInt(place.baseOffset))
   view.setInt32(12, place.leaderEpoch)
   return bytes
+}
+
+/** The batch with the maxTimestamp of `header`: `bytes` themselves, or a copy where they say another. */
+export function withMaxTimestamp(
+  bytes: Uint8Array,
+  { maxTimestamp }: Pick<BatchHeader, 'maxTimestamp'>,
+): Uint8Array {
+  if (viewOf(bytes, 0).getBigInt64(35) === BigInt(maxTimestamp)) return bytes
+  const copy = Uint8Array.from(bytes)
+  const view = viewOf(copy, 0)
+  view.setBigInt64(35, BigInt(maxTimestamp))
+  view.setUint32(17, crc32c(copy, CRC_START))
+  return copy
 }
 
 /** Turns `bytes`, one whole batch, in place into one of a topic with `message.timestamp.type=LogAppendTime`. */

@@ -21,7 +21,8 @@ export interface LogRecord {
 }
 
 /**
- * The records of the batch at the start of `bytes`, its CRC checked; their grammar stands in encode-batch.ts. Offsets
+ * The records of the batch at the start of `bytes`, its CRC checked; their grammar stands in encode-batch.ts, and
+ * open-batch.ts walks the same one when they are produced: what it takes must be read here. Offsets
  * may have gaps, as compaction leaves them. The records of a control batch are its markers: ask `isControl` first.
  *
  * @throws KafkaError CORRUPT_MESSAGE when the batch is damaged, its records contradict the header, or they are more

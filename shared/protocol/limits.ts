@@ -52,6 +52,10 @@ export const LIMITS = {
   maxUpdateTries: 10,
   /** Documents of one page of a listing that a service walks. */
   listPage: 100,
+  /** Rows of one request under way at once: about as many sockets as an SDK client of a document store opens. */
+  parallelRows: 64,
+  /** Batches with the latest timestamps that one look through a log keeps: only where more of them lie is a second one needed. */
+  maxTimestampCandidates: 1000,
   /** Documents written or read at once when a topic is created, described or deleted. */
   parallelDocuments: 16,
 } as const
@@ -69,7 +73,7 @@ export const MAX_PRODUCE_BYTES = 4 * 1024 * 1024
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024
 /** Bytes of a frame's JSON header. */
 export const MAX_FRAME_HEADER_BYTES = 1024 * 1024
-/** Bytes a compressed batch may expand to when it is read. */
+/** Bytes a compressed batch may expand to when it is read, and all that one request decompresses to check or recode. */
 export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 /** The most bytes a fetch answers with, but for a first batch that is larger. */
 export const MAX_FETCH_BYTES = 4 * 1024 * 1024
@@ -77,6 +81,12 @@ export const MAX_FETCH_BYTES = 4 * 1024 * 1024
 export const MAX_PRODUCE_TIMEOUT_MS = 20_000
 /** Partitions of one topic: each is a head of its own. */
 export const MAX_PARTITIONS = 1000
+/** Partitions that one produce, fetch or list-offsets may name: as many as Kafka's max.request.partition.size.limit. */
+export const MAX_REQUEST_PARTITIONS = 2000
+/** Topics or resources that one request may name: more than any client does, and their configs fit into a Lambda's 6 MB. */
+export const MAX_REQUEST_TOPICS = 1000
+/** Partitions that one metadata answer describes: with all offsets they take 3 MB of the 6 MB that a Lambda may answer. */
+export const MAX_METADATA_PARTITIONS = 10_000
 /** Rows of one page of a listing: default and most. */
 export const DEFAULT_PAGE_ROWS = 1000
 export const MAX_PAGE_ROWS = 10_000

@@ -11,7 +11,12 @@ import { type ByteReader, readVarint, readVarlong } from './varint.ts'
 
 /**
  * Checks the one record batch of a produce, as Kafka's `LogValidator` does, and answers its header. Uncompressed
- * records are walked (their grammar stands in encode-batch.ts), compressed ones are left to their readers.
+ * records are walked (their grammar stands in encode-batch.ts; decode-batch.ts reads the same one and must agree on what
+ * is valid), compressed ones are left to their readers.
+ *
+ * The maxTimestamp answered is that of the records where they are walked, as in Kafka, which computes it anew as well:
+ * a client may send another one (@platformatic/kafka writes timestamps more than 24 days apart wrongly, kafkajs an
+ * explicit 0), and the time index must not believe it.
  *
  * @param options.maxBytes the topic's `max.message.bytes`
  * @throws KafkaError MESSAGE_TOO_LARGE when it has more than `maxBytes`
@@ -35,12 +40,15 @@ export function openBatch(bytes: Uint8Array, options: { readonly maxBytes: numbe
     throw invalid(`more than one record batch batchLength=${header.batchLength} bytes=${bytes.length}`)
   }
   checkHeader(header)
-  if (header.compression === 'none') walkRecords(bytes, header)
-  return header
+  if (header.compression !== 'none') return header
+  return { ...header, maxTimestamp: walkRecords(bytes, header) }
 }
 
 function checkHeader(header: BatchHeader): void {
   const { recordCount, lastOffsetDelta, producerId, producerEpoch, baseSequence } = header
+  if (header.hasUnknownAttributes) {
+    throw invalid(`attributes have unknown bits attributes=${header.attributes}`)
+  }
   if (header.isControl) throw invalid('a producer may not write control batches')
   if (header.timestampType === 'LogAppendTime') {
     throw new KafkaError('INVALID_TIMESTAMP', 'a producer may not set timestampType=LogAppendTime')
@@ -64,15 +72,15 @@ function checkHeader(header: BatchHeader): void {
   }
 }
 
-/** Allocates nothing per record: this is most of the time of a produce. */
-function walkRecords(bytes: Uint8Array, header: BatchHeader): void {
+/** The latest timestamp of the records. Allocates nothing per record: this is most of the time of a produce. */
+function walkRecords(bytes: Uint8Array, header: BatchHeader): number {
+  const walk: Walk = { headerCount: 0, maxTimestamp: Number.MIN_SAFE_INTEGER }
   const reader: ByteReader = { bytes, position: BATCH_OVERHEAD_BYTES, end: header.batchLength }
   let offsetDelta = 0
-  let headerCount = 0
   try {
     for (; offsetDelta < header.recordCount; offsetDelta += 1) {
-      headerCount += walkRecord(reader, header, offsetDelta)
-      if (headerCount > MAX_BATCH_HEADERS) throw invalid(`too many headers max=${MAX_BATCH_HEADERS}`)
+      walkRecord(reader, header, offsetDelta, walk)
+      if (walk.headerCount > MAX_BATCH_HEADERS) throw invalid(`too many headers max=${MAX_BATCH_HEADERS}`)
     }
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
@@ -81,16 +89,24 @@ function walkRecords(bytes: Uint8Array, header: BatchHeader): void {
   if (reader.position !== reader.end) {
     throw invalid(`bytes after the last record position=${reader.position} batchLength=${reader.end}`)
   }
+  return walk.maxTimestamp
 }
 
-/** Moves over the record that should have the offset `position` in its batch; answers how many headers it has. */
-function walkRecord(reader: ByteReader, header: BatchHeader, position: number): number {
+/** What was seen of the records walked over. */
+interface Walk {
+  headerCount: number
+  maxTimestamp: number
+}
+
+/** Moves over the record that should have the offset `position` in its batch. */
+function walkRecord(reader: ByteReader, header: BatchHeader, position: number, walk: Walk): void {
   const length = readVarint(reader)
   const end = reader.position + length
   if (length < 1 || end > reader.end) throw invalid(`record length is wrong length=${length}`)
   reader.position += 1 // attributes, which have no meaning yet
   const timestamp = header.baseTimestamp + readVarlong(reader)
   if (!Number.isSafeInteger(timestamp)) throw invalid('timestamp is not a safe integer')
+  if (timestamp > walk.maxTimestamp) walk.maxTimestamp = timestamp
   const offsetDelta = readVarint(reader)
   if (offsetDelta !== position) throw invalid(`offset is out of order offsetDelta=${offsetDelta}`)
   skipNullable(reader, 'key')
@@ -104,7 +120,7 @@ function walkRecord(reader: ByteReader, header: BatchHeader, position: number): 
     skipNullable(reader, 'header value')
   }
   if (reader.position !== end) throw invalid(`record length and content differ length=${length}`)
-  return headerCount
+  walk.headerCount += headerCount
 }
 
 function skipNullable(reader: ByteReader, field: string): void {

@@ -12,6 +12,11 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** A signal that aborts after `ms`, until `cancel` is called. */
   timeout(ms: number): { readonly signal: AbortSignal; cancel(): void }
+  /**
+   * Resolves after everything else that waits had its turn, if this thread has worked for long without a break; else
+   * at once. Called between the rows and batches of a request, of which there may be thousands.
+   */
+  giveWay(): Promise<void>
 }
 
 /** One line of the structured log. Never payload bytes or secrets. */

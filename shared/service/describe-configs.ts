@@ -10,22 +10,32 @@ import { parseClusterConfigs } from '../protocol/cluster-configs.ts'
 import { KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import { defaultTopicConfig, TOPIC_CONFIG_NAMES } from '../protocol/topic-configs.ts'
 import type { Deps } from './deps.ts'
-import { rowOf } from './rows.ts'
+import { refuseTwice } from './named-twice.ts'
+import { eachRow, rowOf } from './rows.ts'
 import { effectiveConfig, readTopic, type Topic } from './topics.ts'
 
 type Resource = DescribeConfigsRequest['resources'][number]
 
-/** The configs of topics and of the cluster, each with where its value comes from (Kafka's DescribeConfigs). */
+/**
+ * The configs of topics and of the cluster, each with where its value comes from (Kafka's DescribeConfigs).
+ *
+ * @throws KafkaError INVALID_REQUEST when a resource stands in the request twice
+ */
 export async function describeConfigs(
   deps: Deps,
   request: DescribeConfigsRequest,
 ): Promise<DescribeConfigsResponse> {
-  const results = request.resources.map(async (resource): Promise<DescribedConfigs> => {
+  const { resources } = request
+  refuseTwice(
+    'resource',
+    resources.map(({ resourceType, resourceName }) => `${resourceType}:${resourceName}`),
+  )
+  const results = await eachRow(deps, resources, async (resource): Promise<DescribedConfigs> => {
     const { resourceType, resourceName } = resource
     const row = await rowOf(deps, () => describeResource(deps, resource))
     return { resourceType, resourceName, configs: [], ...row }
   })
-  return { results: await Promise.all(results) }
+  return { results }
 }
 
 /** Every config of a topic, by name. */

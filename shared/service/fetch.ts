@@ -5,9 +5,10 @@ import { type ErrorRow, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import { MAX_FETCH_BYTES } from '../protocol/limits.ts'
 import type { Deps } from './deps.ts'
 import { hasMoved, type Partition, partitionName } from './heads.ts'
+import { refusePartitionsTwice } from './named-twice.ts'
 import { readBatches } from './read-batches.ts'
 import { checkLeaderEpoch, readByHead, requireBatches, visibleEnd } from './read-partition.ts'
-import { rowOf } from './rows.ts'
+import { eachRow, rowOf } from './rows.ts'
 import { requestedPartition } from './topics.ts'
 
 /** A fetched partition: whole batches, of which the first may begin below fetchOffset; `nextOffset` is where to go on. */
@@ -32,12 +33,15 @@ interface Plan {
 /**
  * Record batches from given offsets on (Kafka's Fetch, API key 1). Waits until there are `minBytes`, some partition has
  * an error, or `maxWaitMs` is over; `signal` ends the wait when the caller is gone.
+ *
+ * @throws KafkaError INVALID_REQUEST when a partition stands in the request twice
  */
 export async function fetch(
   deps: Deps,
   request: FetchRequest,
   signal?: AbortSignal,
 ): Promise<FetchResponse<FetchedBatches>> {
+  refusePartitionsTwice(request.topics)
   const rows = request.topics.flatMap(({ name, topicId, partitions }) =>
     partitions.map((partition) => ({ name, topicId, ...partition })),
   )
@@ -47,14 +51,12 @@ export async function fetch(
     return { batches: isPlan(plan) ? plan.batches : [], partitionMaxBytes: row.partitionMaxBytes }
   })
   const taken = shareOut(shares, Math.min(request.maxBytes, MAX_FETCH_BYTES))
-  const fetched = await Promise.all(
-    rows.map(async (row, position) => {
-      const plan = plans[position]
-      if (!isPlan(plan)) return failedRow(row, plan as ErrorRow)
-      const answer = await rowOf(deps, () => readPlanned(deps, request, row, plan, taken[position] ?? []))
-      return 'errorName' in answer ? failedRow(row, answer) : answer
-    }),
-  )
+  const fetched = await eachRow(deps, rows, async (row, position) => {
+    const plan = plans[position]
+    if (!isPlan(plan)) return failedRow(row, plan as ErrorRow)
+    const answer = await rowOf(deps, () => readPlanned(deps, request, row, plan, taken[position] ?? []))
+    return 'errorName' in answer ? failedRow(row, answer) : answer
+  })
   let next = 0
   return {
     topics: request.topics.map(({ name, topicId, partitions }) => {
@@ -75,7 +77,7 @@ async function planWhenReady(
   const minBytes = Math.min(request.minBytes, request.maxBytes)
   const deadlineMs = deps.clock.nowMs() + Math.min(request.maxWaitMs, deps.maxFetchWaitMs)
   for (;;) {
-    const plans = await Promise.all(rows.map((row) => rowOf(deps, () => planRow(deps, request, row))))
+    const plans = await eachRow(deps, rows, (row) => rowOf(deps, () => planRow(deps, request, row)))
     const ready = plans.filter(isPlan)
     const bytes = ready.reduce((sum, plan) => sum + bytesOf(plan.batches), 0)
     const worthIt = bytes >= minBytes || ready.length < plans.length || plans.length === 0
@@ -97,8 +99,8 @@ async function waitForMove(
     await deps.clock.sleep(Math.min(pollMs, leftMs), signal)
     pollMs = Math.min(pollMs * 2, deps.limits.maxWaitPollMs)
     // A poll that failed says nothing: the wait goes on.
-    const moved = await Promise.all(
-      plans.map(({ partition, head }) => rowOf(deps, () => hasMoved(deps, partition, head))),
+    const moved = await eachRow(deps, plans, ({ partition, head }) =>
+      rowOf(deps, () => hasMoved(deps, partition, head)),
     )
     if (moved.includes(true)) return true
   }

@@ -52,6 +52,7 @@ async function addFromPages(
   if (holding === undefined) return
   addBatches(found, validBatches(holding.entries, head.lineage), wanted)
   while (!found.full && found.nextOffset < tailStart) {
+    await deps.clock.giveWay()
     const before = found.nextOffset
     const query = { limit: deps.limits.maxPageWalk, direction: 'ascending' } as const
     for (const page of await pages(deps, partition, { ...pagesFrom(found.nextOffset), ...query })) {

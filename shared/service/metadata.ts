@@ -7,28 +7,36 @@ import type {
   TopicMetadata,
 } from '../protocol/api/metadata.ts'
 import { ERRORS } from '../protocol/error-table.ts'
-import { NO_ERROR } from '../protocol/kafka-error.ts'
+import { type ErrorRow, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
+import { MAX_METADATA_PARTITIONS } from '../protocol/limits.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
 import { describeNodes } from './describe-cluster.ts'
 import { requireHead } from './heads.ts'
-import { rowOf } from './rows.ts'
-import { listTopics, readTopic, type Topic, topicById } from './topics.ts'
+import { refuseTopicsTwice } from './named-twice.ts'
+import { eachRow, rowOf } from './rows.ts'
+import { allTopics, listTopics, readTopic, type Topic } from './topics.ts'
 
-/** Nodes and topics with their partitions (Kafka's Metadata); with topics null one page of all of them, by name. */
+/**
+ * Nodes and topics with their partitions (Kafka's Metadata); with topics null one page of all of them, by name.
+ *
+ * @throws KafkaError INVALID_REQUEST when a topic stands in the request twice, or the topics have too many partitions
+ */
 export async function metadata(deps: Deps, request: MetadataRequest): Promise<MetadataResponse> {
+  const { topics, nextToken } =
+    request.topics === null
+      ? await pageOfTopics(deps, request)
+      : { topics: await namedTopics(deps, request.topics), nextToken: null }
   const nodes = await describeNodes(deps)
-  const page =
-    request.topics === null ? await pageOfTopics(deps, request) : { wanted: request.topics, nextToken: null }
   return {
     clusterId: deps.clusterId,
     apiVersion: API_VERSION,
     features: FEATURES,
     brokers: nodes.map((node) => ({ nodeId: node.nodeId, rack: node.zone })),
-    topics: await concurrently(page.wanted, deps.limits.parallelDocuments, (wanted) =>
-      describeTopic(deps, wanted, request.includeOffsets),
+    topics: await concurrently(topics, deps.limits.parallelDocuments, (topic) =>
+      describeTopic(deps, topic, request.includeOffsets),
     ),
-    nextToken: page.nextToken,
+    nextToken,
   }
 }
 
@@ -39,31 +47,79 @@ export async function describePartitions(
   includeOffsets: boolean,
 ): Promise<readonly PartitionMetadata[]> {
   const partitions = Array.from({ length: topic.partitionCount }, (_, partitionIndex) => partitionIndex)
-  return concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) =>
-    describePartition(await requireHead(deps, { topic, partitionIndex }), partitionIndex, includeOffsets),
-  )
+  return concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
+    await deps.clock.giveWay()
+    return describePartition(
+      await requireHead(deps, { topic, partitionIndex }),
+      partitionIndex,
+      includeOffsets,
+    )
+  })
 }
 
+type TopicReference = NonNullable<MetadataRequest['topics']>[number]
+type MissingTopic = TopicReference & ErrorRow
+
+/** As many topics as the limit and the partitions of one answer allow: at least one, since none has that many. */
 async function pageOfTopics(deps: Deps, { limit, nextToken }: MetadataRequest) {
   const topics = await listTopics(deps, { after: nextToken ?? '', limit })
-  return {
-    wanted: topics.map(({ name }) => ({ name })),
-    nextToken: topics.length < limit ? null : (topics.at(-1)?.name ?? null),
+  let partitions = 0
+  const page = topics.filter((topic) => {
+    partitions += topic.partitionCount
+    return partitions <= MAX_METADATA_PARTITIONS
+  })
+  const isLast = page.length === topics.length && topics.length < limit
+  return { topics: page, nextToken: isLast ? null : (page.at(-1)?.name ?? null) }
+}
+
+/**
+ * The topics that a request names. A client that names topics expects all of them in one answer and would not look for
+ * a token, so where they are too much for one the request is refused, which says so; left out, they would seem gone.
+ */
+async function namedTopics(
+  deps: Deps,
+  wanted: readonly TopicReference[],
+): Promise<readonly (Topic | MissingTopic)[]> {
+  refuseTopicsTwice(wanted)
+  const hasIds = wanted.some((topic) => 'topicId' in topic)
+  const byId = new Map((hasIds ? await allTopics(deps) : []).map((topic) => [topic.topicId, topic]))
+  const topics = await eachRow(deps, wanted, async (reference) => {
+    const topic = await rowOf(deps, () => findTopic(deps, byId, reference))
+    return 'errorName' in topic ? { ...reference, ...topic } : topic
+  })
+  const partitions = topics.reduce((sum, topic) => sum + ('errorName' in topic ? 0 : topic.partitionCount), 0)
+  if (partitions > MAX_METADATA_PARTITIONS) {
+    throw new KafkaError(
+      'INVALID_REQUEST',
+      `topics have too many partitions for one answer partitions=${partitions} max=${MAX_METADATA_PARTITIONS}`,
+    )
   }
+  return topics
+}
+
+async function findTopic(
+  deps: Deps,
+  byId: ReadonlyMap<string, Topic>,
+  reference: TopicReference,
+): Promise<Topic> {
+  if ('name' in reference) return readTopic(deps, reference.name)
+  const topic = byId.get(reference.topicId)
+  if (topic !== undefined) return topic
+  throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topicId=${reference.topicId}`)
 }
 
 async function describeTopic(
   deps: Deps,
-  wanted: { name: string } | { topicId: string },
+  topic: Topic | MissingTopic,
   includeOffsets: boolean,
 ): Promise<TopicMetadata> {
+  if ('errorName' in topic) return { ...topic, partitions: [] }
+  const { name, topicId } = topic
   const row = await rowOf(deps, async () => {
-    const topic =
-      'name' in wanted ? await readTopic(deps, wanted.name) : await topicById(deps, wanted.topicId)
     const partitions = await describePartitions(deps, topic, includeOffsets)
-    return { ...NO_ERROR, name: topic.name, topicId: topic.topicId, isInternal: false, partitions }
+    return { ...NO_ERROR, isInternal: false, partitions }
   })
-  return 'errorName' in row ? { ...wanted, ...row, partitions: [] } : row
+  return 'errorName' in row ? { name, ...row, partitions: [] } : { name, topicId, ...row }
 }
 
 function describePartition(head: Head, partitionIndex: number, includeOffsets: boolean): PartitionMetadata {

@@ -1,5 +1,5 @@
 import { type Head, writeTargets } from '../core/head.ts'
-import { type BatchHeader, stampLogAppendTime } from '../protocol/batch-header.ts'
+import { type BatchHeader, stampLogAppendTime, withMaxTimestamp } from '../protocol/batch-header.ts'
 import type { CompressionType } from '../protocol/compression.ts'
 import { decodeBatch } from '../protocol/decode-batch.ts'
 import { encodeBatch } from '../protocol/encode-batch.ts'
@@ -9,6 +9,7 @@ import { openBatch } from '../protocol/open-batch.ts'
 import { findOrCreateTopic } from './auto-create.ts'
 import type { Deps } from './deps.ts'
 import { knownHead, type Partition, partitionName, readHead } from './heads.ts'
+import type { MeteredCodecs } from './metered-codecs.ts'
 import { effectiveConfig, requestedTopic, requirePartition, type Topic } from './topics.ts'
 
 /** One partition's batch as a produce request brings it. */
@@ -19,11 +20,12 @@ export interface BatchToProduce {
   readonly batch: Uint8Array
 }
 
-/** What a produce request asks of all its batches. */
+/** What a produce request asks of all its batches, and the codecs that count what they decompress for it. */
 export interface ProduceTerms {
   readonly acks: -1 | 0 | 1
   readonly timeoutMs: number
   readonly transactionalId: string | null
+  readonly codecs: MeteredCodecs
 }
 
 /** A batch that was checked, with the partition it goes to and a head to plan by. */
@@ -43,6 +45,7 @@ export interface PreparedBatch {
  * @throws KafkaError of `openBatch`, `requestedTopic`, `findOrCreateTopic`
  * @throws KafkaError LEADER_NOT_AVAILABLE when the partition has no leader
  * @throws KafkaError NOT_ENOUGH_REPLICAS when acks=all and the ISR is below min.insync.replicas
+ * @throws KafkaError MESSAGE_TOO_LARGE when the request has more than 64 MiB decompressed for topics with a compression.type
  * @throws KafkaError INVALID_TXN_STATE, TRANSACTIONAL_ID_AUTHORIZATION_FAILED when the batch is transactional
  */
 export async function prepareBatch(
@@ -64,12 +67,13 @@ async function prepareByTopic(
   const known = await topicIfKnown(deps, row)
   const maxBytes = Number(effectiveConfig(known ?? { configs: {} }, deps.configs, 'max.message.bytes').value)
   const header = openBatch(row.batch, { maxBytes })
+  const bytes = withMaxTimestamp(row.batch, header)
   refuseTransactional(header, terms)
   const topic = known ?? (await findOrCreateTopic(deps, row.name))
   const partition = requirePartition(topic, row.partitionIndex)
   const head = await readyHead(deps, partition, terms)
   if (head === undefined) return undefined
-  return { partition, head, ...inTopicForm(deps, topic, { header, bytes: row.batch }) }
+  return { partition, head, ...inTopicForm(deps, topic, { header, bytes }, terms.codecs) }
 }
 
 /** The topic, or undefined when this produce may create it: only by its partition 0, and only without an id. */
@@ -126,8 +130,9 @@ function inTopicForm(
   deps: Deps,
   topic: Topic,
   batch: { header: BatchHeader; bytes: Uint8Array },
+  codecs: MeteredCodecs,
 ): Pick<PreparedBatch, 'header' | 'bytes' | 'logAppendTimeMs'> {
-  const { header, bytes } = recompressed(deps, topic, batch)
+  const { header, bytes } = recompressed(deps, topic, batch, codecs)
   const timestampType = effectiveConfig(topic, deps.configs, 'message.timestamp.type').value
   if (timestampType === 'CreateTime') return { header, bytes, logAppendTimeMs: -1 }
   const nowMs = deps.clock.nowMs()
@@ -138,11 +143,18 @@ function inTopicForm(
   }
 }
 
-function recompressed(deps: Deps, topic: Topic, batch: { header: BatchHeader; bytes: Uint8Array }) {
+function recompressed(
+  deps: Deps,
+  topic: Topic,
+  batch: { header: BatchHeader; bytes: Uint8Array },
+  codecs: MeteredCodecs,
+) {
   const wanted = effectiveConfig(topic, deps.configs, 'compression.type').value
   const compression = wanted === 'uncompressed' ? 'none' : wanted
   if (compression === 'producer' || compression === batch.header.compression) return batch
-  const records = decodeBatch(batch.bytes, deps.codecs, { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES })
+  checkDecompressed(codecs)
+  const records = decodeBatch(batch.bytes, codecs, { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES })
+  checkDecompressed(codecs)
   const { producerId, producerEpoch, baseSequence } = batch.header
   const bytes = encodeBatch({
     records,
@@ -153,4 +165,13 @@ function recompressed(deps: Deps, topic: Topic, batch: { header: BatchHeader; by
   // As in Kafka, max.message.bytes holds for a batch as it was sent and as it is stored: none grows beyond a fetch.
   const maxBytes = Number(effectiveConfig(topic, deps.configs, 'max.message.bytes').value)
   return { bytes, header: openBatch(bytes, { maxBytes }) }
+}
+
+/** What is recoded is decompressed and compressed on this thread, which all requests share. */
+function checkDecompressed(codecs: MeteredCodecs): void {
+  if (codecs.decompressedBytes() <= MAX_DECOMPRESSED_BYTES) return
+  throw new KafkaError(
+    'MESSAGE_TOO_LARGE',
+    `batches are too large together once decompressed max=${MAX_DECOMPRESSED_BYTES}`,
+  )
 }

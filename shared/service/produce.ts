@@ -5,8 +5,10 @@ import { MAX_PRODUCE_BYTES, MAX_PRODUCE_TIMEOUT_MS } from '../protocol/limits.ts
 import { type Appended, appendBatch } from './append-batch.ts'
 import type { Deps } from './deps.ts'
 import { topicGone } from './heads.ts'
+import { meteredCodecs } from './metered-codecs.ts'
+import { refusePartitionsTwice } from './named-twice.ts'
 import { type BatchToProduce, type PreparedBatch, type ProduceTerms, prepareBatch } from './prepare-batch.ts'
-import { rowOf } from './rows.ts'
+import { eachRow, rowOf } from './rows.ts'
 import { readTopic } from './topics.ts'
 import { type CopiedBatch, placeInWal } from './wal-copies.ts'
 
@@ -27,23 +29,19 @@ export interface ProduceRequest {
  * @throws KafkaError MESSAGE_TOO_LARGE when the batches are more than 4 MiB in sum
  */
 export async function produce(deps: Deps, request: ProduceRequest): Promise<ProduceResponse> {
-  const terms = termsOf(request)
+  const terms = termsOf(deps, request)
   const rows = rowsOf(request)
-  const prepared = await Promise.all(rows.map((row) => rowOf(deps, () => prepareBatch(deps, row, terms))))
+  const prepared = await eachRow(deps, rows, (row) => rowOf(deps, () => prepareBatch(deps, row, terms)))
   const copied = placeInWal(deps, prepared.filter(isPrepared))
   const byBatch = new Map(copied.map((entry) => [entry.batch, entry]))
-  const produced = await Promise.all(
-    rows.map(async (row, position): Promise<ProducedPartition> => {
-      const batch = prepared[position]
-      const entry = batch !== undefined && isPrepared(batch) ? byBatch.get(batch) : undefined
-      const answer =
-        entry === undefined
-          ? (batch as ErrorRow)
-          : await rowOf(deps, () => appendRow(deps, row, entry, terms))
-      if ('errorName' in answer) return failedRow(row, answer)
-      return { partitionIndex: row.partitionIndex, ...NO_ERROR, ...answer }
-    }),
-  )
+  const produced = await eachRow(deps, rows, async (row, position): Promise<ProducedPartition> => {
+    const batch = prepared[position]
+    const entry = batch !== undefined && isPrepared(batch) ? byBatch.get(batch) : undefined
+    const answer =
+      entry === undefined ? (batch as ErrorRow) : await rowOf(deps, () => appendRow(deps, row, entry, terms))
+    if ('errorName' in answer) return failedRow(row, answer)
+    return { partitionIndex: row.partitionIndex, ...NO_ERROR, ...answer }
+  })
   let next = 0
   return {
     topics: request.topics.map((topic) => {
@@ -89,25 +87,24 @@ async function appendToSuccessor(deps: Deps, row: BatchToProduce, copied: Copied
   return answerOf(again, appended, terms)
 }
 
-function termsOf({ acks, timeoutMs, transactionalId }: ProduceRequest): ProduceTerms {
+function termsOf(deps: Deps, { acks, timeoutMs, transactionalId }: ProduceRequest): ProduceTerms {
   const known = acks === 'all' ? -1 : acks
   if (known !== -1 && known !== 0 && known !== 1) {
     throw new KafkaError('INVALID_REQUIRED_ACKS', `acks must be 0, 1, -1 or all acks=${acks}`)
   }
-  return { acks: known, timeoutMs: Math.min(timeoutMs, MAX_PRODUCE_TIMEOUT_MS), transactionalId }
+  return {
+    acks: known,
+    timeoutMs: Math.min(timeoutMs, MAX_PRODUCE_TIMEOUT_MS),
+    transactionalId,
+    codecs: meteredCodecs(deps.codecs),
+  }
 }
 
 function rowsOf(request: ProduceRequest): readonly BatchToProduce[] {
+  refusePartitionsTwice(request.topics)
   const rows = request.topics.flatMap(({ name, topicId, partitions }) =>
     partitions.map((partition) => ({ name, topicId, ...partition })),
   )
-  const seen = new Set<string>()
-  for (const { name, partitionIndex } of rows) {
-    const partition = `${name}-${partitionIndex}`
-    if (seen.has(partition))
-      throw new KafkaError('INVALID_REQUEST', `partition stands in the request twice partition=${partition}`)
-    seen.add(partition)
-  }
   const bytes = rows.reduce((sum, row) => sum + row.batch.length, 0)
   if (bytes > MAX_PRODUCE_BYTES) {
     throw new KafkaError(

@@ -19,7 +19,10 @@ export async function readBatches(
   head: Head,
   batches: readonly LocatedBatch[],
 ): Promise<readonly Uint8Array[]> {
-  return concurrently(batches, deps.limits.parallelGets, (batch) => readBatch(deps, partition, head, batch))
+  return concurrently(batches, deps.limits.parallelGets, async (batch, position) => {
+    if (position > 0) await deps.clock.giveWay()
+    return readBatch(deps, partition, head, batch)
+  })
 }
 
 async function readBatch(

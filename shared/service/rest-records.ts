@@ -3,7 +3,7 @@ import { MAX_PAGE_FETCHES } from '../protocol/http-limits.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Deps } from './deps.ts'
 import { type FetchedBatches, fetch } from './fetch.ts'
-import { readFetchedRecords } from './fetched-records.ts'
+import { newAnswerRoom, readFetchedRecords } from './fetched-records.ts'
 import { findTopic, requirePartition } from './topics.ts'
 
 /** Where a page of records begins, and how much and how long it may take; `leaderEpoch` −1 is unknown. */
@@ -36,16 +36,12 @@ export interface Page {
 export async function readPage(deps: Deps, request: PageRequest): Promise<Page> {
   requirePartition(await findTopic(deps, request.topic), request.partition)
   const endsAtMs = deps.clock.nowMs() + request.timeoutMs
+  const room = newAnswerRoom(deps.codecs, request)
   let offset = request.offset
   for (let tries = 1; ; tries += 1) {
     const maxWaitMs = Math.max(0, endsAtMs - deps.clock.nowMs())
     const row = await fetchPartition(deps, { ...request, offset, maxWaitMs })
-    const read = readFetchedRecords(row, {
-      codecs: deps.codecs,
-      fetchOffset: offset,
-      spentBytes: 0,
-      maxBytes: request.maxBytes,
-    })
+    const read = await readFetchedRecords(deps, row, { fetchOffset: offset, room })
     if (read.corrupt !== undefined) throw read.corrupt
     const { records, nextOffset } = read
     const atEnd = nextOffset >= row.lastStableOffset || row.batches.length === 0

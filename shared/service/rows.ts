@@ -1,4 +1,5 @@
 import { type ErrorRow, errorRow, KafkaError } from '../protocol/kafka-error.ts'
+import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
 
 /**
@@ -11,6 +12,18 @@ export async function rowOf<R>(deps: Pick<Deps, 'log'>, work: () => Promise<R>):
   } catch (thrown) {
     return errorRow(asKafkaError(deps, thrown))
   }
+}
+
+/** Runs `work` for every row of a request, some at a time, and lets other requests have their turn between two; result i is of row i. */
+export function eachRow<T, R>(
+  deps: Pick<Deps, 'clock' | 'limits'>,
+  rows: readonly T[],
+  work: (row: T, position: number) => Promise<R>,
+): Promise<R[]> {
+  return concurrently(rows, deps.limits.parallelRows, async (row, position) => {
+    if (position > 0) await deps.clock.giveWay()
+    return work(row, position)
+  })
 }
 
 /** What a line of the log says beside its message. */

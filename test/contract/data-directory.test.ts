@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { openDataDirectory, openInMemory } from '../../shared/embedded/data-directory.ts'
+import { openDataDirectory, openInMemory, storedNodes } from '../../shared/embedded/data-directory.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const HOLDER = fileURLToPath(new URL('../support/hold-data-directory.ts', import.meta.url))
@@ -45,13 +45,20 @@ test('a second opener in one process is refused, and close frees the directory',
   second.close()
 })
 
+test('a directory tells how many nodes it was made with, and none where there is none', () => {
+  const path = join(temporaryFolder(), 'new')
+  expect(storedNodes(path)).toBe(0)
+  open(path, 12).close()
+  expect(storedNodes(path)).toBe(12)
+})
+
 test('fewer nodes than stored are refused, and the directory stays free for enough of them', () => {
   const path = temporaryFolder()
   open(path, 3).close()
   expect(() => open(path, 2)).toThrow(
     expect.objectContaining({
       errorName: 'INVALID_CONFIG',
-      message: `fewer nodes than the data directory has path=${path} nodes=2 stored=3`,
+      message: `fewer nodes than the data directory has, start with --nodes 3 path=${path} nodes=2`,
     }),
   )
   const stores = open(path, 4)

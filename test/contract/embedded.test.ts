@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { constants, DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
@@ -107,6 +107,21 @@ describe('objects in files', () => {
       message: 'object not written key=wal/x cause=ENOSPC',
     })
   })
+
+  test.each(['process', 'disk'] as const)(
+    'a store whose folder was taken away fails, and does not begin anew (%s)',
+    async (durability) => {
+      const folder = join(temporaryFolder(), 'node')
+      mkdirSync(folder)
+      const store = fileObjectStore(folder, { durability })
+      await store.put('wal/1/x', large, signal)
+      rmSync(folder, { recursive: true })
+      const failed = { errorName: 'KAFKA_STORAGE_ERROR' }
+      await expect(store.put('wal/1/y', large, signal)).rejects.toMatchObject(failed)
+      await expect(store.putIfAbsent('incarnation', large)).rejects.toMatchObject(failed)
+      expect(existsSync(folder)).toBe(false)
+    },
+  )
 
   test('putIfAbsent leaves no second file, won or lost', async () => {
     const folder = temporaryFolder()

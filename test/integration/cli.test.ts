@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -108,10 +109,23 @@ describe('dev', () => {
     expect(await text(again.run(['consume', 'kept', '-e']))).toBe('a\n')
   })
 
-  test('names a port that is in use', async () => {
+  test('names a port that is in use, and makes no folder', async () => {
     const port = new URL(service.endpoint).port
-    const ended = await start(['dev', '--in-memory', '--port', port]).ended
+    const data = join(directory, 'unused')
+    const ended = await start(['dev', '--data-dir', data, '--port', port]).ended
     expect(ended).toMatchObject({ status: 1, stderr: `error: port is in use port=${port}\n` })
+    expect(existsSync(data)).toBe(false)
+  })
+
+  test('goes on with as many nodes as its folder has', async () => {
+    const data = join(directory, 'five')
+    const first = await dev('--data-dir', data, '--nodes', '5')
+    first.running.child.kill('SIGTERM')
+    await first.running.ended
+    const fewer = await start(['dev', '--port', '0', '--data-dir', data, '--nodes', '2']).ended
+    expect(fewer).toMatchObject({ status: 1, stderr: expect.stringContaining('start with --nodes 5') })
+    const again = await dev('--data-dir', data)
+    expect(again.running.output.stdout.toString()).toMatch(/ nodes=5\n$/)
   })
 })
 
@@ -126,6 +140,13 @@ describe('topics', () => {
     expect(lines[2]).toMatch(/^\tTopic: life\tPartition: 1\tLeader: \d\tLeaderEpoch: 0\tReplicas: \d,\d,\d\t/)
     const native = JSON.parse(await text(service.run(['topic', 'describe', 'life', '--output', 'json'])))
     expect(native).toMatchObject({ topics: [{ name: 'life', partitions: [{ logEndOffset: 0 }, {}] }] })
+    expect(native.topics[0].configs).toContainEqual({
+      name: 'retention.ms',
+      value: '5000',
+      configSource: 1,
+      readOnly: false,
+      isSensitive: false,
+    })
     await text(service.run(['topic', 'delete', 'life']))
     expect(await service.run(['topic', 'describe', 'life'])).toMatchObject({
       status: 1,
@@ -164,7 +185,7 @@ describe('produce', () => {
   })
 
   test('creates the topic, but only by its first partition', async () => {
-    expect(await text(service.run(['produce', 'created'], 'a\n'))).toBe('0 0\n')
+    expect(await text(service.run(['produce', 'created', '--acks', '-1'], 'a\n'))).toBe('0 0\n')
     expect((await service.run(['produce', 'not-created', '-p', '1'], 'a\n')).status).toBe(1)
     expect((await service.run(['topic', 'describe', 'not-created'])).status).toBe(1)
   })
@@ -230,6 +251,8 @@ describe('consume', () => {
   test.each([
     { args: ['-o', 'start'], expected: 'abcde' },
     { args: ['-o', 'end'], expected: '' },
+    { args: ['-o', 'earliest'], expected: 'abcde' },
+    { args: ['-o', 'latest'], expected: '' },
     { args: ['-o', '1'], expected: 'bce' },
     { args: ['-o', '-1'], expected: 'ce' },
     { args: ['-o', '-99'], expected: 'abcde' },
@@ -288,6 +311,29 @@ describe('consume', () => {
     expect(stderr).toMatch(/partition=read-0 offset=77 .*OFFSET_OUT_OF_RANGE/)
   })
 
+  test('refuses an offset beyond the end with -e, too', async () => {
+    const beyond = await service.run(['consume', 'read', '-o', '99999', '-e'])
+    expect(beyond).toMatchObject({ status: 1, stdout: Buffer.alloc(0) })
+    expect(beyond.stderr).toMatch(/partition=read-0 offset=99999 .*OFFSET_OUT_OF_RANGE/)
+    expect(await text(service.run(['consume', 'read', '-p', '0', '-o', '3', '-e']))).toBe('')
+  })
+
+  test('outlives its service, and says so once', async () => {
+    const data = join(directory, 'outage')
+    const first = await dev('--data-dir', data)
+    const { port } = new URL(first.endpoint)
+    await text(first.run(['produce', 'outage'], 'before\n'))
+    const { child, output, ended } = start(['consume', 'outage', '-n', '2'], first.endpoint)
+    await expect.poll(() => output.stdout.toString(), { timeout: 20_000 }).toBe('before\n')
+    first.running.child.kill('SIGKILL')
+    await expect.poll(() => output.stderr, { timeout: 20_000 }).toMatch(/^warning: cannot reach .*\n$/)
+    const again = await dev('--data-dir', data, '--port', port)
+    await text(again.run(['produce', 'outage'], 'after\n'))
+    child.stdin?.end()
+    expect(await ended).toMatchObject({ status: 0, stdout: Buffer.from('before\nafter\n') })
+    expect(output.stderr.split('\n')[1]).toBe('warning: the service answers again')
+  })
+
   test('ends when its topic is deleted', async () => {
     await createTopic('deleted')
     const { child, output, ended } = start(['consume', 'deleted'], service.endpoint)
@@ -317,6 +363,10 @@ describe('wrong usage', () => {
     { args: ['consume', 't', '-g', 'group'], names: '-g' },
     { args: ['dev', '--nodes', '0'], names: '--nodes' },
     { args: ['dev', '-c', 'no.such=1'], names: 'no.such' },
+    {
+      args: ['dev', '--in-memory', '--nodes', '2', '-c', 'default.replication.factor=3'],
+      names: 'name=default.replication.factor value=3 nodes=2',
+    },
     { args: ['topic', 'list', '--endpoint', 'nowhere'], names: '--endpoint' },
     { args: ['topic', 'list', '--output', 'xml'], names: '--output' },
   ])('$args', async ({ args, names }) => {
@@ -327,6 +377,11 @@ describe('wrong usage', () => {
 
   test('help is not wrong', async () => {
     expect(await text(service.run(['produce', '--help']))).toMatch('--max-in-flight')
+    expect(await text(service.run(['dev', '--help']))).not.toMatch('--endpoint')
+  })
+
+  test('the version is that of the package', async () => {
+    expect(await text(service.run(['--version']))).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 })
 

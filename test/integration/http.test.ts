@@ -1,6 +1,13 @@
+import { once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sendResponse } from '../../local/node-request.ts'
 import { type LocalServer, startLocalServer } from '../../local/server.ts'
 import { openRaw, sendRaw } from '../support/raw-http.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const OPTIONS = { port: 0, dataDirectory: undefined, nodes: 3, durability: 'process', configs: {} } as const
 
@@ -135,8 +142,20 @@ test.each([
   {
     name: 'a path that is a whole address',
     bytes: head('GET http://localhost/nothing'),
-    status: 200,
-    code: undefined,
+    status: 404,
+    code: 404,
+  },
+  {
+    name: 'a whole address of another host, whatever Host says',
+    bytes: head('GET http://evil.example/topics'),
+    status: 403,
+    code: 40301,
+  },
+  {
+    name: 'an expectation that HTTP does not know',
+    bytes: head('POST /v1/metadata', 'Content-Type: application/json', 'Content-Length: 2', 'Expect: foo'),
+    status: 417,
+    code: 417,
   },
 ])('answers $name in the envelope', async ({ bytes, status, code }) => {
   const answer = await sendRaw(server.port, bytes)
@@ -204,4 +223,54 @@ test('a port in use is told with its cause, and the stores are closed again', as
     message: `port is in use port=${server.port}`,
     cause: { code: 'EADDRINUSE' },
   })
+})
+
+test('a whole address is answered as its path', async () => {
+  const answer = await sendRaw(server.port, head(`GET http://127.0.0.1:${server.port}/brokers?a=1`))
+  expect(answer.body.toString()).toBe('{"brokers":[0,1,2]}')
+})
+
+test('a client that takes nothing of its answer is let go', async () => {
+  const answer = { status: 200, headers: {}, body: [new Uint8Array(64 * 1024 * 1024)] }
+  const sent = Promise.withResolvers<boolean>()
+  const slow = createServer((_, response) => {
+    const options = { isLast: false, bodyIsComing: false, timeoutMs: 100 }
+    sendResponse(response, answer, options).then(() => sent.resolve(response.destroyed), sent.reject)
+  })
+  await once(slow.listen(0, '127.0.0.1'), 'listening')
+  const { port } = slow.address() as AddressInfo
+  const client = openRaw(port)
+  client.socket.pause()
+  client.socket.write(head('GET /'))
+  expect(await sent.promise).toBe(true)
+  client.socket.destroy()
+  slow.close()
+})
+
+test('no more connections are taken than a process has room for', async () => {
+  const crowded = await startLocalServer(OPTIONS)
+  const connections = Array.from({ length: 500 }, () => openRaw(crowded.port))
+  await Promise.all(connections.map(({ socket }) => once(socket, 'connect')))
+  const last = connections.at(-1)
+  last?.socket.write(head('GET /brokers'))
+  expect((await last?.answer())?.status).toBe(200)
+  await openRaw(crowded.port).closed()
+  for (const { socket } of connections) socket.destroy()
+  await crowded.close()
+})
+
+test('a failure that may pass is a 503 that says when to come again', async () => {
+  const dataDirectory = temporaryFolder()
+  const failing = await startLocalServer({ ...OPTIONS, dataDirectory })
+  await sendRaw(failing.port, post('/topics/a', '["x"]'))
+  for (const node of ['0', '1', '2']) {
+    const folder = join(dataDirectory, 'nodes', node)
+    await rm(folder, { recursive: true })
+    await writeFile(folder, '')
+  }
+  const answer = await sendRaw(failing.port, post('/topics/a', '["y"]'))
+  expect(answer.status).toBe(503)
+  expect(answer.headers['retry-after']).toBe('1')
+  expect(envelope(answer.body)).toMatchObject({ error_code: 50003, retriable: true })
+  await failing.close()
 })

@@ -183,6 +183,37 @@ describe.each(COMPRESSION_TYPES)('a batch with compression.type=%s', (compressio
   })
 })
 
+test('what may be produced uncompressed is what can be read, and their latest timestamps are the same', () => {
+  const valid = batchOf([plainRecord(3), { ...plainRecord(9), timestamp: 2000 }, plainRecord(0)], 'none')
+  const bodyBytes = valid.length - 61
+  const anyBody = fc.oneof(
+    anyDamage.map((damage) =>
+      damaged(
+        valid,
+        damage.map(({ at, byte }) => ({ at: 40 + (at % bodyBytes), byte })),
+      ),
+    ),
+    fc
+      .tuple(fc.nat(bodyBytes - 1), fc.constantFrom(1, -1, 2))
+      .map(([at, by]) => damaged(valid, [{ at: 40 + at, byte: ((valid[61 + at] ?? 0) + by) & 0xff }])),
+  )
+  let taken = 0
+  fc.assert(
+    fc.property(anyBody, (bytes) => {
+      const read = recordsOf(bytes)
+      const inOrder = read?.every(({ offset }, position) => offset === position) ?? false
+      expect(opens(bytes)).toBe(inOrder)
+      if (!inOrder || read === undefined) return
+      taken += 1
+      expect(openBatch(bytes, { maxBytes: MIB }).maxTimestamp).toBe(
+        Math.max(...read.map(({ timestamp }) => timestamp)),
+      )
+    }),
+    { numRuns: 3000 },
+  )
+  expect(taken).toBeGreaterThan(50)
+})
+
 test('arbitrary bytes give an answer or a KafkaError', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200, size: 'max' }), (bytes) => {
@@ -268,6 +299,15 @@ function opens(bytes: Uint8Array): boolean {
     return openBatch(bytes, { maxBytes: MIB }).compression === 'none'
   } catch {
     return false
+  }
+}
+
+function recordsOf(bytes: Uint8Array) {
+  try {
+    return decodeBatch(bytes, nodeCodecs, OPTIONS)
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    return undefined
   }
 }
 

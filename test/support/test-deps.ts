@@ -24,6 +24,8 @@ export interface ManualClock extends Clock {
   duringNextSleep(run: () => Promise<void>): void
   /** Every time-out begun from now on has fired already, until `false`. */
   expireTimeouts(expire: boolean): void
+  /** How often a request gave way to others so far. */
+  breaks(): number
   /** How long each sleep so far was. */
   readonly sleptMs: number[]
 }
@@ -93,6 +95,7 @@ function manualClock(): ManualClock {
   let expired = false
   const pending: (() => Promise<void>)[] = []
   const sleptMs: number[] = []
+  let breaks = 0
   return {
     sleptMs,
     nowMs: () => nowMs,
@@ -106,6 +109,10 @@ function manualClock(): ManualClock {
       signal: expired ? AbortSignal.abort() : new AbortController().signal,
       cancel: () => undefined,
     }),
+    giveWay: async () => {
+      breaks += 1
+    },
+    breaks: () => breaks,
     set: (ms) => {
       nowMs = ms
     },

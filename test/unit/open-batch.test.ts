@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
+import { withMaxTimestamp } from '../../shared/protocol/batch-header.ts'
 import { crc32c } from '../../shared/protocol/crc32c.ts'
 import { encodeBatch, type RecordToWrite } from '../../shared/protocol/encode-batch.ts'
 import type { ErrorName } from '../../shared/protocol/error-table.ts'
@@ -90,6 +91,8 @@ test.each<{ name: string; given: Uint8Array; error: ErrorName }>([
   },
   { name: 'a control batch', given: changed((v) => v.setInt16(21, 0x20)), error: 'INVALID_RECORD' },
   { name: 'LogAppendTime', given: changed((v) => v.setInt16(21, 0x08)), error: 'INVALID_TIMESTAMP' },
+  { name: 'a delete horizon', given: changed((v) => v.setInt16(21, 0x40)), error: 'INVALID_RECORD' },
+  { name: 'attribute bit 15', given: changed((v) => v.setInt16(21, -0x8000)), error: 'INVALID_RECORD' },
   { name: 'compression 5', given: changed((v) => v.setInt16(21, 5)), error: 'UNSUPPORTED_COMPRESSION_TYPE' },
   {
     name: 'a base timestamp of 2⁵³',
@@ -151,6 +154,21 @@ test.each<{ name: string; at: number; byte: number; says: RegExp }>([
   expect(() => openBatch(given, { maxBytes: MAX_BYTES })).toThrow(
     expect.objectContaining({ errorName: 'INVALID_RECORD', message: expect.stringMatching(says) }),
   )
+})
+
+test.each([5n, -1n, BigInt(Number.MAX_SAFE_INTEGER)])(
+  'the max timestamp answered is that of the records, where the header says %d',
+  (claimed) => {
+    const given = changed((v) => v.setBigInt64(35, claimed))
+    const header = openBatch(given, { maxBytes: MAX_BYTES })
+    expect(header.maxTimestamp).toBe(1_700_000_000_005)
+    expect(withMaxTimestamp(given, header)).toEqual(goodBatch())
+  },
+)
+
+test('a batch with the right max timestamp is left as it is', () => {
+  const given = goodBatch()
+  expect(withMaxTimestamp(given, openBatch(given, { maxBytes: MAX_BYTES }))).toBe(given)
 })
 
 test('fewer records than the body holds are refused', () => {

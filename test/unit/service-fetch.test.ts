@@ -226,6 +226,13 @@ describe('a fetch that waits', () => {
     expect(errorOf(await fetchOne(deps, 6, { maxWaitMs: 1000 }))).toBe('UNKNOWN_TOPIC_OR_PARTITION')
   })
 
+  test('ends when the log begins behind it', async () => {
+    const { deps, topicId } = await threeBatches()
+    deps.clock.duringNextSleep(() => changeHead(deps, topicId, { logStartOffset: 7, logEndOffset: 7 }))
+    expect(errorOf(await fetchOne(deps, 6, { maxWaitMs: 1000 }))).toBe('OFFSET_OUT_OF_RANGE')
+    expect(deps.clock.sleptMs).toEqual([50])
+  })
+
   test('ends when its caller is gone', async () => {
     const { deps } = await threeBatches()
     const caller = new AbortController()
@@ -244,6 +251,24 @@ describe('a fetch that waits', () => {
       await produceOne(otherEnvironment(deps), batchOf(1, { value: 'd' }))
     })
     expect(valuesOf(await fetchOne(deps, 6, { maxWaitMs: 1000 }))).toEqual(['d'])
+  })
+})
+
+describe('other requests have their turn', () => {
+  test('between two rows', async () => {
+    const deps = await testDeps()
+    await createTopic(deps, TOPIC, { partitions: 30 })
+    const partitions = Array.from({ length: 30 }, (_, partitionIndex) => ({ partitionIndex, fetchOffset: 0 }))
+    const before = deps.clock.breaks()
+    await fetch(deps, ask([{ name: TOPIC, partitions }]))
+    expect(deps.clock.breaks() - before).toBeGreaterThanOrEqual(29)
+  })
+
+  test('between two batches', async () => {
+    const { deps } = await threeBatches()
+    const before = deps.clock.breaks()
+    await fetchOne(deps, 0)
+    expect(deps.clock.breaks() - before).toBe(2)
   })
 })
 

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { readBatchHeader, withMaxTimestamp } from '../../shared/protocol/batch-header.ts'
 import { changeHead } from '../support/calls.ts'
-import { batchOf, createTopic, errorOf, listOne, produceOne, TOPIC } from '../support/log-requests.ts'
+import {
+  batchOf,
+  createTopic,
+  errorOf,
+  fetchOne,
+  listOne,
+  produceOne,
+  TOPIC,
+} from '../support/log-requests.ts'
 import { START_MS, type TestDeps, TINY_LIMITS, testDeps } from '../support/test-deps.ts'
 
 const EARLIEST = -2
@@ -120,6 +129,87 @@ describe('max timestamp', () => {
     await changeHead(deps, topicId, { highWatermark: 4 })
     expect(await listOne(deps, MAX_TIMESTAMP)).toMatchObject({ offset: 3, timestamp: 250 })
   })
+})
+
+/** The batch with another max timestamp in its header. */
+function claimingTimestamp(batch: Uint8Array, maxTimestamp: number): Uint8Array {
+  return withMaxTimestamp(batch, { maxTimestamp })
+}
+
+/** A compressed batch whose records nobody can read. */
+function garbage(maxTimestamp: number): Uint8Array {
+  const batch = batchOf(1, { compression: 'gzip' }).fill(0x99, 61)
+  return claimingTimestamp(claimingTimestamp(batch, 0), maxTimestamp)
+}
+
+const LATEST_OF_ALL = Number.MAX_SAFE_INTEGER
+
+describe('a batch that claims another max timestamp than its records have', () => {
+  test.each([0, LATEST_OF_ALL])('uncompressed, claiming %d: is stored with the true one', async (claimed) => {
+    const deps = await testDeps()
+    await createTopic(deps)
+    await produceOne(deps, claimingTimestamp(batchOf(2, { timestamps: [100, 300] }), claimed))
+    await produceOne(deps, batchOf(1, { timestamps: [200] }))
+    expect(await listOne(deps, 150)).toMatchObject({ offset: 1, timestamp: 300 })
+    expect(await listOne(deps, 301)).toMatchObject(NONE)
+    expect(await listOne(deps, MAX_TIMESTAMP)).toMatchObject({ offset: 1, timestamp: 300 })
+    const [stored] = (await fetchOne(deps, 0)).batches
+    expect(readBatchHeader(stored ?? new Uint8Array(0), 0).maxTimestamp).toBe(300)
+  })
+
+  test('compressed: the max timestamp is still that of a record', async () => {
+    const deps = await testDeps()
+    await createTopic(deps)
+    const timestamps = [50]
+    await produceOne(deps, batchOf(1, { timestamps: [400] }))
+    await produceOne(deps, claimingTimestamp(batchOf(1, { timestamps, compression: 'gzip' }), LATEST_OF_ALL))
+    expect(await listOne(deps, MAX_TIMESTAMP)).toMatchObject({ offset: 0, timestamp: 400 })
+    expect(await listOne(deps, 401)).toMatchObject(NONE)
+  })
+
+  test('compressed, with the time of a record before it: the first record counts', async () => {
+    const deps = await testDeps()
+    await createTopic(deps)
+    await produceOne(deps, batchOf(1, { timestamps: [400] }))
+    await produceOne(
+      deps,
+      claimingTimestamp(batchOf(1, { timestamps: [400], compression: 'gzip' }), LATEST_OF_ALL),
+    )
+    expect(await listOne(deps, MAX_TIMESTAMP)).toMatchObject({ offset: 0, timestamp: 400 })
+  })
+})
+
+describe('batches that nobody can decode', () => {
+  test.each([1, 2, 1000])(
+    'are passed over, and the log of the service says so; %d are kept in mind',
+    async (maxTimestampCandidates) => {
+      const deps = await testDeps({ limits: { maxTimestampCandidates } })
+      await createTopic(deps)
+      for (const maxTimestamp of [LATEST_OF_ALL, 7000, LATEST_OF_ALL]) {
+        await produceOne(deps, garbage(maxTimestamp))
+      }
+      await produceOne(deps, batchOf(1, { timestamps: [9000] }))
+      expect(await listOne(deps, 6000)).toMatchObject({ errorCode: 0, offset: 3, timestamp: 9000 })
+      expect(await listOne(deps, MAX_TIMESTAMP)).toMatchObject({ offset: 3, timestamp: 9000 })
+      expect(deps.logged[0]).toMatchObject({ level: 'warn', fields: { partition: 'orders-0', offset: 0 } })
+    },
+  )
+
+  test('alone: there is no max timestamp', async () => {
+    const deps = await testDeps({ limits: { maxTimestampCandidates: 1 } })
+    await createTopic(deps)
+    await produceOne(deps, garbage(5))
+    expect(await listOne(deps, MAX_TIMESTAMP)).toMatchObject(NONE)
+  })
+})
+
+test('a look through a long log lets others have their turn', async () => {
+  const deps = await testDeps({ limits: TINY_LIMITS })
+  await createTopic(deps)
+  for (let count = 0; count < 100; count += 1) await produceOne(deps, batchOf(1))
+  const before = deps.clock.breaks()
+  await listOne(deps, 5000)
+  expect(deps.clock.breaks() - before).toBeGreaterThan(2)
 })
 
 describe('errors', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
-import { readBatchHeader } from '../../shared/protocol/batch-header.ts'
+import { readBatchHeader, withMaxTimestamp } from '../../shared/protocol/batch-header.ts'
 import { decodeBatch } from '../../shared/protocol/decode-batch.ts'
+import { encodeBatch } from '../../shared/protocol/encode-batch.ts'
 import { type ProduceRequest, produce } from '../../shared/service/produce.ts'
 import { changeHead, isHeadUpdate, runBefore } from '../support/calls.ts'
 import {
@@ -27,6 +28,52 @@ const request = (topics: Topics, changes: Partial<ProduceRequest> = {}): Produce
 const row = (partitionIndex: number, batch = batchOf(1)) => ({ partitionIndex, batch })
 const putsOf = (deps: TestDeps) => [...deps.nodes.values()].map((node) => node.faults.calls.length)
 const end = async (deps: TestDeps, topicId: string) => (await storedHead(deps, topicId)).logEndOffset
+
+describe('what a request has decompressed', () => {
+  const MIB = 1024 * 1024
+  const bomb = (bytes: number) =>
+    encodeBatch({
+      records: [{ key: null, value: new Uint8Array(bytes), headers: [], timestamp: 1 }],
+      compression: 'zstd',
+      codecs: nodeCodecs,
+    })
+  const produceAll = async (batches: readonly Uint8Array[]) => {
+    const deps = await testDeps()
+    await createTopic(deps, TOPIC, { partitions: batches.length, configs: { 'compression.type': 'gzip' } })
+    const partitions = batches.map((batch, partitionIndex) => row(partitionIndex, batch))
+    const { topics } = await produce(deps, request([{ name: TOPIC, partitions }]))
+    return topics[0]?.partitions.map((answer) => ('errorName' in answer ? answer.errorName : 'appended'))
+  }
+
+  test('is at most 64 MiB in sum: the batch that goes over is too large, and those behind it', async () => {
+    expect(await produceAll([bomb(30 * MIB), bomb(30 * MIB), bomb(30 * MIB), bomb(1)])).toEqual([
+      'appended',
+      'appended',
+      'MESSAGE_TOO_LARGE',
+      'MESSAGE_TOO_LARGE',
+    ])
+  })
+
+  test('counts where it failed, too, but one failure leaves the others be', async () => {
+    const bad = bomb(1000).fill(0x99, 61)
+    const damaged = stampedAgain(bad)
+    expect(await produceAll([damaged, bomb(30 * MIB)])).toEqual(['CORRUPT_MESSAGE', 'appended'])
+    const many = await produceAll(Array.from({ length: 20 }, () => damaged))
+    expect(many?.slice(-5)).toEqual(Array.from({ length: 5 }, () => 'MESSAGE_TOO_LARGE'))
+  })
+
+  test('is nothing for a batch that is stored as it came', async () => {
+    const deps = await testDeps()
+    await createTopic(deps, TOPIC, { partitions: 3, configs: { 'compression.type': 'zstd' } })
+    const partitions = [0, 1, 2].map((partitionIndex) => row(partitionIndex, bomb(30 * MIB)))
+    const { topics } = await produce(deps, request([{ name: TOPIC, partitions }]))
+    expect(topics[0]?.partitions.map(({ errorCode }) => errorCode)).toEqual([0, 0, 0])
+  })
+})
+
+/** The batch with its CRC made right again. */
+const stampedAgain = (batch: Uint8Array) =>
+  withMaxTimestamp(withMaxTimestamp(batch, { maxTimestamp: 2 }), { maxTimestamp: 1 })
 
 describe('what is wrong with the request itself refuses all of it', () => {
   test.each<{ name: string; given: ProduceRequest; error: string }>([

@@ -214,6 +214,22 @@ describe('a failure', () => {
     expect(await failure(write(sent))).toMatchObject({ errorName: 'REQUEST_TIMED_OUT', effect: 'unknown' })
   })
 
+  test('by an answer that does not begin in time is a time-out, too; one that began may take longer', async () => {
+    const retry = { answerTimeoutMs: 30 }
+    const { sent } = await scripted([silent], { retry })
+    expect(await failure(write(sent))).toMatchObject({ errorName: 'REQUEST_TIMED_OUT', effect: 'unknown' })
+    const { sent: slow } = await scripted(
+      [
+        (response) => {
+          response.writeHead(200, { 'content-type': 'application/json' }).write('{"topics":')
+          setTimeout(() => response.end('[]}'), 60)
+        },
+      ],
+      { retry },
+    )
+    expect(await write(slow)).toEqual({ topics: [] })
+  })
+
   test.each([
     { name: 'text', answer: json(200, 'text') },
     { name: 'a list', answer: json(200, []) },
@@ -328,6 +344,13 @@ describe('a request is sent again', () => {
     expect(await failure(write(sent))).toMatchObject({ effect: 'none' })
     expect(waits).toEqual([100, 200])
   })
+})
+
+test('whoever wants to know is told how each try ended', async () => {
+  const told: (string | undefined)[] = []
+  const { sent } = await scripted([definite, gateway, ok], { onTry: (error) => told.push(error?.errorName) })
+  await read(sent)
+  expect(told).toEqual(['LEADER_NOT_AVAILABLE', 'NETWORK_EXCEPTION', undefined])
 })
 
 describe('an aborted call', () => {

@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import type { ErrorRow } from '../kafka-error.ts'
+import { MAX_REQUEST_TOPICS } from '../limits.ts'
+import { rowsOf } from './common.ts'
 
 /** Kafka's `ConfigResource.Type`, of which a broker's is the whole cluster's here. */
 export const TOPIC_RESOURCE = 2
@@ -7,12 +9,13 @@ export const CLUSTER_RESOURCE = 4
 
 /** Body of `POST /v1/describe-configs` (Kafka's DescribeConfigs, API key 32). */
 export const describeConfigsRequest = z.strictObject({
-  resources: z.array(
+  resources: rowsOf(
     z.strictObject({
       resourceType: z.int(),
       resourceName: z.string(),
-      configurationKeys: z.array(z.string()).nullable().default(null),
+      configurationKeys: rowsOf(z.string(), MAX_REQUEST_TOPICS).nullable().default(null),
     }),
+    MAX_REQUEST_TOPICS,
   ),
 })
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { ErrorRow } from '../kafka-error.ts'
 import { MAX_FETCH_BYTES } from '../limits.ts'
-import { index, isolationLevel, leaderEpoch, offset, type TopicOf, topicOf } from './common.ts'
+import { index, isolationLevel, leaderEpoch, offset, type TopicOf, topicsOf } from './common.ts'
 
 /** Body of `POST /v1/fetch` (Kafka's Fetch, API key 1). */
 export const fetchRequest = z.strictObject({
@@ -10,16 +10,14 @@ export const fetchRequest = z.strictObject({
   maxBytes: z.int().min(0).default(MAX_FETCH_BYTES),
   isolationLevel,
   rackId: z.string().optional(),
-  topics: z.array(
-    topicOf(
-      z.strictObject({
-        partitionIndex: index,
-        fetchOffset: offset,
-        partitionMaxBytes: z.int().min(0).default(1_048_576),
-        currentLeaderEpoch: leaderEpoch,
-        lastFetchedEpoch: leaderEpoch,
-      }),
-    ),
+  topics: topicsOf(
+    z.strictObject({
+      partitionIndex: index,
+      fetchOffset: offset,
+      partitionMaxBytes: z.int().min(0).default(1_048_576),
+      currentLeaderEpoch: leaderEpoch,
+      lastFetchedEpoch: leaderEpoch,
+    }),
   ),
 })
 

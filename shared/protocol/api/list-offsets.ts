@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { ErrorRow } from '../kafka-error.ts'
-import { index, isolationLevel, leaderEpoch, type TopicOf, topicOf } from './common.ts'
+import { index, isolationLevel, leaderEpoch, type TopicOf, topicsOf } from './common.ts'
 
 /** Timestamps with a meaning of their own (Kafka's `ListOffsetsRequest`). */
 export const LATEST_TIMESTAMP = -1
@@ -10,10 +10,8 @@ export const MAX_TIMESTAMP = -3
 /** Body of `POST /v1/list-offsets` (Kafka's ListOffsets, API key 2). */
 export const listOffsetsRequest = z.strictObject({
   isolationLevel,
-  topics: z.array(
-    topicOf(
-      z.strictObject({ partitionIndex: index, timestamp: z.int().min(-3), currentLeaderEpoch: leaderEpoch }),
-    ),
+  topics: topicsOf(
+    z.strictObject({ partitionIndex: index, timestamp: z.int().min(-3), currentLeaderEpoch: leaderEpoch }),
   ),
 })
 

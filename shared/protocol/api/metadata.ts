@@ -1,14 +1,14 @@
 import * as z from 'zod'
 import type { ErrorRow } from '../kafka-error.ts'
-import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS } from '../limits.ts'
-import { topicId } from './common.ts'
+import { DEFAULT_PAGE_ROWS, MAX_PAGE_ROWS, MAX_REQUEST_TOPICS } from '../limits.ts'
+import { rowsOf, topicId } from './common.ts'
 
 /** A topic by name or by id. */
 export const topicReference = z.union([z.strictObject({ name: z.string() }), z.strictObject({ topicId })])
 
 /** Body of `POST /v1/metadata` (Kafka's Metadata, API key 3). It never creates a topic. */
 export const metadataRequest = z.strictObject({
-  topics: z.array(topicReference).max(MAX_PAGE_ROWS).nullable().default(null),
+  topics: rowsOf(topicReference, MAX_REQUEST_TOPICS).nullable().default(null),
   includeOffsets: z.boolean().default(false),
   limit: z.int().min(1).max(MAX_PAGE_ROWS).default(DEFAULT_PAGE_ROWS),
   nextToken: z.string().nullable().default(null),

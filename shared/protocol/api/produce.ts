@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { ErrorRow } from '../kafka-error.ts'
-import { index, type TopicOf, topicOf } from './common.ts'
+import { index, type TopicOf, topicsOf } from './common.ts'
 
 const bytes = z.base64().nullable()
 
@@ -21,23 +21,21 @@ const fields = {
 /** JSON body of `POST /v1/produce`: `records` is base64 of one RecordBatch v2, or records for the service to batch. */
 export const produceRequest = z.strictObject({
   ...fields,
-  topics: z.array(
-    topicOf(
-      z.strictObject({
-        partitionIndex: index,
-        records: z.union([z.base64(), z.array(jsonRecord)]),
-        producerId: z.int().optional(),
-        producerEpoch: z.int().optional(),
-        baseSequence: z.int().optional(),
-      }),
-    ),
+  topics: topicsOf(
+    z.strictObject({
+      partitionIndex: index,
+      records: z.union([z.base64(), z.array(jsonRecord)]),
+      producerId: z.int().optional(),
+      producerEpoch: z.int().optional(),
+      baseSequence: z.int().optional(),
+    }),
   ),
 })
 
 /** Header of a produce frame: each partition's batch is the next `byteLength` bytes behind it. */
 export const produceFrame = z.strictObject({
   ...fields,
-  topics: z.array(topicOf(z.strictObject({ partitionIndex: index, byteLength: index }))),
+  topics: topicsOf(z.strictObject({ partitionIndex: index, byteLength: index })),
 })
 
 /** What became of one partition's batch. Without an error `baseOffset` is its first offset; −1 with acks=0 or when unknown. */

@@ -1,17 +1,23 @@
 import * as z from 'zod'
 import type { ErrorRow } from '../kafka-error.ts'
+import { MAX_REQUEST_TOPICS } from '../limits.ts'
+import { rowsOf } from './common.ts'
 import { topicReference } from './metadata.ts'
 
 /** Body of `POST /v1/create-topics` (Kafka's CreateTopics, API key 19); −1 stands for the cluster's default. */
 export const createTopicsRequest = z.strictObject({
-  topics: z.array(
+  topics: rowsOf(
     z.strictObject({
       name: z.string(),
       numPartitions: z.int().default(-1),
       replicationFactor: z.int().default(-1),
       assignments: z.array(z.unknown()).default([]),
-      configs: z.array(z.strictObject({ name: z.string(), value: z.string().nullable() })).default([]),
+      configs: rowsOf(
+        z.strictObject({ name: z.string(), value: z.string().nullable() }),
+        MAX_REQUEST_TOPICS,
+      ).default([]),
     }),
+    MAX_REQUEST_TOPICS,
   ),
   validateOnly: z.boolean().default(false),
 })
@@ -35,7 +41,7 @@ export interface CreateTopicsResponse {
 }
 
 /** Body of `POST /v1/delete-topics` (Kafka's DeleteTopics, API key 20). */
-export const deleteTopicsRequest = z.strictObject({ topics: z.array(topicReference) })
+export const deleteTopicsRequest = z.strictObject({ topics: rowsOf(topicReference, MAX_REQUEST_TOPICS) })
 
 export type DeleteTopicsRequest = z.infer<typeof deleteTopicsRequest>
 
