@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -12,6 +12,8 @@ export type Subject = 'service' | 'floor'
 /** A server in a process and a folder of its own. */
 export interface ServerProcess {
   readonly endpoint: string
+  /** CPU time of all its threads so far, in steps of 10 ms; undefined where there is no /proc. */
+  cpuMs(): Promise<number | undefined>
   /** SIGTERM, awaited; the folder is removed. */
   stop(): Promise<void>
 }
@@ -40,7 +42,7 @@ export async function startServer(subject: Subject, nodeFlags: readonly string[]
     await stop()
     throw new Error(`server did not start subject=${subject}`)
   }
-  return { endpoint, stop }
+  return { endpoint, cpuMs: () => cpuMs(child.pid), stop }
 }
 
 /** Runs a script of this folder to its end and parses the one line of JSON it prints. */
@@ -52,6 +54,13 @@ export async function runScript<T>(name: string, args: readonly string[]): Promi
   await closed
   if (child.exitCode !== 0) throw new Error(`script failed name=${name} status=${child.exitCode}`)
   return JSON.parse(Buffer.concat(output).toString()) as T
+}
+
+/** `utime` and `stime` of proc(5), in ticks of 10 ms; the fields in front of them end with the command's `)`. */
+async function cpuMs(pid: number | undefined): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 function pathOf(relative: string): string {

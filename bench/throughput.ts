@@ -13,10 +13,15 @@ interface Load {
   readonly warmUp: number
 }
 
+/** What a client measured, and CPU time of the server's process for each request, which other work disturbs least. */
+interface Round extends Measured {
+  readonly serverCpuMs: number | undefined
+}
+
 interface Result {
   readonly batchBytes: number
-  readonly floor: Measured
-  readonly service: Measured
+  readonly floor: Round
+  readonly service: Round
   /** Service to floor in requests per second, in each round, and the median of that. */
   readonly ratios: readonly number[]
   readonly ratio: number
@@ -50,7 +55,7 @@ if (values.json)
 else console.table(results.flatMap(rowsOf))
 
 async function compare(load: Load): Promise<Result> {
-  const rounds: { floor: Measured; service: Measured }[] = []
+  const rounds: { floor: Round; service: Round }[] = []
   for (let round = 0; round < Number(values.rounds); round += 1) {
     rounds.push({ floor: await measure('floor', load), service: await measure('service', load) })
   }
@@ -64,17 +69,22 @@ async function compare(load: Load): Promise<Result> {
   }
 }
 
-async function measure(subject: Subject, { batchBytes, requests, warmUp }: Load): Promise<Measured> {
+async function measure(subject: Subject, { batchBytes, requests, warmUp }: Load): Promise<Round> {
   const profile = values['cpu-prof']
   const isProfiled = subject === 'service' && profile !== undefined
   const server = await startServer(subject, isProfiled ? ['--cpu-prof', '--cpu-prof-dir', profile] : [])
   try {
     if (subject === 'service') await createTopic(server.endpoint, TOPIC)
-    return await runScript<Measured>('./produce-client.ts', [
+    const before = await server.cpuMs()
+    const measured = await runScript<Measured>('./produce-client.ts', [
       ...['--endpoint', server.endpoint, '--topic', TOPIC, '--connections', String(CONNECTIONS)],
       ...['--batch-bytes', String(batchBytes), '--requests', String(scaled(requests))],
       ...['--warm-up', String(scaled(warmUp))],
     ])
+    const after = await server.cpuMs()
+    const known = before !== undefined && after !== undefined
+    const serverCpuMs = known ? (after - before) / (scaled(warmUp) + scaled(requests)) : undefined
+    return { ...measured, serverCpuMs }
   } finally {
     await server.stop()
   }
@@ -85,7 +95,7 @@ function scaled(count: number): number {
 }
 
 /** The round in the middle by requests per second. */
-function median(rounds: readonly Measured[]): Measured {
+function median(rounds: readonly Round[]): Round {
   const sorted = [...rounds].sort((a, b) => a.requestsPerSecond - b.requestsPerSecond)
   const middle = sorted[Math.floor(sorted.length / 2)]
   if (middle === undefined) throw new Error('no rounds')
@@ -102,6 +112,7 @@ function rowsOf(result: Result) {
       'MiB/s': Number(measured.mebibytesPerSecond.toFixed(1)),
       'p50 ms': Number(measured.p50Ms.toFixed(2)),
       'p99 ms': Number(measured.p99Ms.toFixed(2)),
+      'server cpu ms': Number(measured.serverCpuMs?.toFixed(3)),
       'client cpu': Number(measured.clientCpu.toFixed(2)),
       'of floor': subject === 'floor' ? 1 : Number(result.ratio.toFixed(3)),
     }

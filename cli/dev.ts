@@ -20,8 +20,6 @@ const LOOPBACK = '127.0.0.1'
 const STOP_MS = 7000
 /** More would only be slow: they are all folders of one disk. */
 const MAX_NODES = 100
-/** One consumer at a desk need not wait for others to join its group. */
-const DEV_CONFIGS = { 'group.initial.rebalance.delay.ms': '0' }
 
 /** Adds `stratolog dev`. */
 export function addDevCommand(program: Command): void {
@@ -63,7 +61,7 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
   const dataDirectory = options.inMemory ? undefined : options.dataDir
   const { defaultNodes } = await import('../local/default-nodes.ts')
   const nodes = options.nodes ?? defaultNodes(aws === undefined ? dataDirectory : undefined)
-  const configs = { ...DEV_CONFIGS, ...options.config }
+  const configs = options.config ?? {}
   if (aws !== 'environment') checkConfigs(configs, nodes, command)
   await checkPort(port) // before a data folder is made, or emulators are started, that nobody will use
   const stopEmulators = aws === 'emulators' ? await startEmulators(nodes) : undefined

@@ -1,8 +1,8 @@
-import { BATCH_OVERHEAD_BYTES } from '../shared/protocol/batch-header.ts'
-import { type RecordToWrite, recordSizeUpperBound } from '../shared/protocol/encode-batch.ts'
+import type { RecordToWrite } from '../shared/protocol/encode-batch.ts'
 import { MAX_PRODUCE_BYTES } from '../shared/protocol/limits.ts'
-import { type Acknowledged, acknowledgements, type Outcome } from './acknowledgements.ts'
+import type { Acknowledged, Outcome } from './acknowledgements.ts'
 import type { Batcher, InputBatch } from './batcher.ts'
+import { newSettlement } from './settlement.ts'
 
 /** What a send queue takes from outside. */
 export interface SendQueueDeps {
@@ -37,19 +37,10 @@ export interface FailedLines {
   readonly notSent: readonly number[]
 }
 
-/** Batches not acknowledged yet: eight full requests. No more is taken before the service keeps up. */
-const MAX_UNSETTLED_BYTES = 8 * MAX_PRODUCE_BYTES
-/** Acknowledged lines that wait for one before them: a few MB, whatever the lines hold. */
-const MAX_WAITING_LINES = 200_000
-
 /** A queue of nothing yet. It holds a bounded amount of memory as long as its user awaits `room`. */
 export function sendQueue(deps: SendQueueDeps): SendQueue {
   const { batcher } = deps
-  const journal = acknowledgements()
   const inFlight = new Set<Promise<void>>()
-  const failed: { lines: readonly number[]; effect: 'none' | 'unknown' }[] = []
-  let telling = Promise.resolve()
-  let unsettledBytes = 0
   let isIdle = false
   let isStopped = false
 
@@ -57,24 +48,9 @@ export function sendQueue(deps: SendQueueDeps): SendQueue {
     isStopped = true
     deps.onFailure(error)
   }
-  const settle = (batch: InputBatch, outcome: Outcome) => {
-    unsettledBytes -= batch.bytes - BATCH_OVERHEAD_BYTES
-    journal.settle(batch, outcome)
-    if (!('error' in outcome)) return
-    failed.push({ lines: batch.lines, effect: outcome.error.effect })
-    fail(outcome.error)
-  }
-  const tell = (lines: readonly Acknowledged[]) => {
-    telling = telling.then(() => deps.acknowledge(lines))
-    return telling
-  }
+  const settlement = newSettlement({ acknowledge: deps.acknowledge, onFailure: fail })
   const deliver = async (batches: readonly InputBatch[]) => {
-    const outcomes = await deps.deliver(batches)
-    for (const [index, batch] of batches.entries()) {
-      const outcome = outcomes[index]
-      if (outcome !== undefined) settle(batch, outcome)
-    }
-    await tell(journal.take())
+    await settlement.settle(batches, await deps.deliver(batches))
   }
   const sendWhatIsReady = () => {
     while (!isStopped && inFlight.size < deps.maxInFlight) {
@@ -90,21 +66,15 @@ export function sendQueue(deps: SendQueueDeps): SendQueue {
       inFlight.add(sending)
     }
   }
-  const isFull = () => unsettledBytes > MAX_UNSETTLED_BYTES || journal.waitingCount() > MAX_WAITING_LINES
-  const linesOf = (effect: 'none' | 'unknown') =>
-    failed.filter((batch) => batch.effect === effect).flatMap((batch) => batch.lines)
 
   return {
-    add: (record, line) => {
-      journal.add(batcher.add(record, line))
-      unsettledBytes += recordSizeUpperBound(record)
-    },
+    add: (record, line) => settlement.add(record, batcher.add(record, line)),
     send: (input) => {
       isIdle = input === 'idle'
       sendWhatIsReady()
     },
     room: async () => {
-      while (isFull() && !isStopped) {
+      while (settlement.isFull() && !isStopped) {
         batcher.flush() // what is full may be waiting for something that is not
         sendWhatIsReady()
         await Promise.race(inFlight)
@@ -115,11 +85,11 @@ export function sendQueue(deps: SendQueueDeps): SendQueue {
     },
     settled: async () => {
       while (inFlight.size > 0) await Promise.race(inFlight)
-      await tell(journal.takeAll())
+      await settlement.tellAll()
     },
     failedLines: () => ({
-      refused: linesOf('none'),
-      unknown: linesOf('unknown'),
+      refused: settlement.failedLines('none'),
+      unknown: settlement.failedLines('unknown'),
       notSent: batcher.left().flatMap((batch) => batch.lines),
     }),
   }

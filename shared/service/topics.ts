@@ -141,17 +141,6 @@ export function allTopics(deps: Deps): Promise<readonly Topic[]> {
   return listTopics(deps, { after: '', limit: Number.POSITIVE_INFINITY })
 }
 
-/**
- * The topic with that id.
- *
- * @throws KafkaError UNKNOWN_TOPIC_ID when there is none
- */
-export async function topicById(deps: Deps, topicId: string): Promise<Topic> {
-  const topic = (await allTopics(deps)).find((other) => other.topicId === topicId)
-  if (topic === undefined) throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topicId=${topicId}`)
-  return topic
-}
-
 /** What a topic config comes to: the topic's own, else the cluster's, else Kafka's default. */
 export function effectiveConfig(
   topic: Pick<Topic, 'configs'>,
