@@ -57,6 +57,7 @@ else console.table(results.flatMap(rowsOf))
 async function compare(load: Load): Promise<Result> {
   const rounds: { floor: Round; service: Round }[] = []
   for (let round = 0; round < Number(values.rounds); round += 1) {
+    showProgress(`${load.batchBytes / 1024} KiB, round ${round + 1} of ${values.rounds}`)
     rounds.push({ floor: await measure('floor', load), service: await measure('service', load) })
   }
   const ratios = rounds.map(({ floor, service }) => service.requestsPerSecond / floor.requestsPerSecond)
@@ -88,6 +89,11 @@ async function measure(subject: Subject, { batchBytes, requests, warmUp }: Load)
   } finally {
     await server.stop()
   }
+}
+
+/** A run takes minutes; nothing is shown where nobody waits at a terminal. */
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`${text}\n`)
 }
 
 function scaled(count: number): number {

@@ -10,14 +10,18 @@ import { decodeTopic } from '../store/items/topic-item.ts'
 import { EVERYTHING, headKey, partitionPk, topicKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
+import { refuseTopicsTwice } from './named-twice.ts'
 import { asKafkaError, rowOf } from './rows.ts'
 import { storedTopics, type Topic } from './topics.ts'
 
 /**
  * Deletes topics (Kafka's DeleteTopics) and answers when no append to them can succeed any more. The name stays taken
  * until then, so that a topic made anew under it and the old one are never written at the same time.
+ *
+ * @throws KafkaError INVALID_REQUEST when a topic stands in the request twice
  */
 export async function deleteTopics(deps: Deps, request: DeleteTopicsRequest): Promise<DeleteTopicsResponse> {
+  refuseTopicsTwice(request.topics)
   const rows: DeletedTopic[] = []
   for (const wanted of request.topics) {
     rows.push({ ...wanted, ...(await rowOf(deps, () => deleteOne(deps, wanted))) })
@@ -93,6 +97,7 @@ function markDeleted(topic: Topic, nowMs: number): UpdatePlan {
 
 async function removePartition(deps: Deps, topicId: string, partitionIndex: number): Promise<void> {
   const pk = partitionPk(topicId, partitionIndex)
+  await deps.clock.giveWay()
   await removeHead(deps, headKey(topicId, partitionIndex))
   deps.caches.heads.delete(pk)
   for (;;) {

@@ -36,13 +36,11 @@ export function topicExists(name: string): KafkaError {
 }
 
 async function putHeads(deps: Deps, topic: Topic): Promise<void> {
-  await concurrently(partitionsOf(topic), deps.limits.parallelDocuments, (partitionIndex) =>
-    deps.documents.put(
-      headKey(topic.topicId, partitionIndex),
-      encodeHead(headOf(deps, topic, partitionIndex)),
-      'absent',
-    ),
-  )
+  await concurrently(partitionsOf(topic), deps.limits.parallelDocuments, async (partitionIndex) => {
+    await deps.clock.giveWay()
+    const head = encodeHead(headOf(deps, topic, partitionIndex))
+    await deps.documents.put(headKey(topic.topicId, partitionIndex), head, 'absent')
+  })
 }
 
 async function orRemoveHeads(deps: Deps, topic: Topic, work: () => Promise<void>): Promise<void> {

@@ -113,6 +113,7 @@ export interface StoredTopic {
 export async function* storedTopics(deps: Deps, after: string): AsyncGenerator<StoredTopic> {
   const { listPage: limit } = deps.limits
   for (let last = after; ; ) {
+    await deps.clock.giveWay()
     const query = { ...topicsAfter(last), limit, direction: 'ascending' } as const
     const entries = await deps.documents.list(TOPICS, query)
     for (const { key, item } of entries) {
