@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { parseEnvironment } from '../functions/environment.ts'
+import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
 
 /** An availability zone's id, the same in every account, unlike its name. */
 const ZONE_ID = /^[a-z]{3,4}[0-9]-az[0-9]$/
@@ -38,6 +40,8 @@ const settingsSchema = z.object(shape).transform((settings, context) => {
     settings.zones ?? (storageClass === 'standard' ? ['standard-0', 'standard-1', 'standard-2'] : [])
   const fault = zonesFault(zones, storageClass)
   if (fault !== undefined) context.addIssue({ code: 'custom', path: ['zones'], message: fault })
+  const configFault = clusterConfigFault(settings.config, zones.length)
+  if (configFault !== undefined) context.addIssue({ code: 'custom', path: ['config'], message: configFault })
   return { ...settings, zones }
 })
 
@@ -60,6 +64,16 @@ export function readSettings(
     throw new Error('auth=none needs AWS_ENDPOINT_URL on this machine: anyone could read and write otherwise')
   }
   return parsed.data
+}
+
+/** What the service would refuse at its start, when the deployment had already succeeded. */
+function clusterConfigFault(config: string, nodeCount: number): string | undefined {
+  try {
+    parseClusterConfigs(parseEnvironment({ STRATOLOG_CONFIG: config }).configs, nodeCount)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 function zonesFault(zones: readonly string[], storageClass: Settings['storageClass']): string | undefined {

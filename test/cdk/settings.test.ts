@@ -50,3 +50,8 @@ test.each(['http://localhost:4566', 'https://127.0.0.1:4566', 'http://[::1]:4566
     expect(new Set(routes.map(({ Properties }) => Properties.AuthorizationType))).toEqual(new Set(['NONE']))
   },
 )
+
+test('a cluster config that the service would refuse at its start is refused before anything is deployed', () => {
+  expect(read({ config: 'num.partitions=3' }).config).toBe('num.partitions=3')
+  expect(() => read({ config: 'num.partitons=3' })).toThrow('num.partitons')
+})
