@@ -102,6 +102,14 @@ function withoutEnvelope(
   if (httpStatus === 502 || httpStatus === 503 || httpStatus === 504) {
     return new StratologError('NETWORK_EXCEPTION', message, { ...facts, retriable: true, effect: 'unknown' })
   }
+  if (httpStatus === 401 || httpStatus === 403) {
+    const refused = `${message}: the credentials were refused before the service was asked`
+    return new StratologError('CLUSTER_AUTHORIZATION_FAILED', refused, {
+      ...facts,
+      retriable: false,
+      effect: 'none',
+    })
+  }
   const effect = httpStatus >= 500 ? 'unknown' : 'none'
   return new StratologError('UNKNOWN_SERVER_ERROR', message, { ...facts, retriable: false, effect })
 }

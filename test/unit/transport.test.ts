@@ -176,6 +176,7 @@ describe('a failure', () => {
     { status: 504, errorName: 'NETWORK_EXCEPTION', retriable: true, effect: 'unknown' },
     { status: 500, errorName: 'UNKNOWN_SERVER_ERROR', retriable: false, effect: 'unknown' },
     { status: 404, errorName: 'UNKNOWN_SERVER_ERROR', retriable: false, effect: 'none' },
+    { status: 403, errorName: 'CLUSTER_AUTHORIZATION_FAILED', retriable: false, effect: 'none' },
   ])('of a gateway with status $status has effect $effect', async ({ status, ...expected }) => {
     const { sent } = await scripted([json(status, { message: 'Forbidden' })], {
       retry: { deliveryTimeoutMs: 5000, retryBackoffMs: 9000, retryBackoffMaxMs: 9000 },
