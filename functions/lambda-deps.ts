@@ -4,6 +4,7 @@ import { dynamoDocumentStore } from '../shared/aws/dynamo-document-store.ts'
 import { s3ObjectStore } from '../shared/aws/s3-object-store.ts'
 import { nodeCodecs } from '../shared/codecs/node-codecs.ts'
 import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
+import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import { LIMITS } from '../shared/protocol/limits.ts'
 import { bootCluster, findCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
@@ -29,17 +30,28 @@ const environmentSchema = z.object({
   AWS_ENDPOINT_URL: z.string().optional(),
 })
 
+/** Throws KafkaError INVALID_CONFIG naming the variables that are missing or wrong. */
+function parseStores(environment: NodeJS.ProcessEnv): z.infer<typeof environmentSchema> {
+  const parsed = environmentSchema.safeParse(environment)
+  if (parsed.success) return parsed.data
+  const names = parsed.error.issues.map(({ path }) => path.join('.')).join(', ')
+  throw new KafkaError(
+    'INVALID_CONFIG',
+    `environment lacks the names of table and buckets variables=${names}`,
+  )
+}
+
 /**
  * What makes a Lambda's dependencies. The clients are made at once, so that this happens while the environment starts;
  * the rest on the first call. `find` is for a role that may only read: it does not make a cluster that is not there.
  *
- * Rejects as `bootCluster` and `findCluster` do, and with a ZodError when the environment is incomplete.
+ * Rejects as `bootCluster` and `findCluster` do, and with INVALID_CONFIG when the environment is incomplete.
  */
 export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
   const dynamo = dynamoClient()
   const s3 = s3Client({ pathStyle: process.env.AWS_ENDPOINT_URL !== undefined })
   return async () => {
-    const { STRATOLOG_TABLE: table, STRATOLOG_NODES: buckets } = environmentSchema.parse(process.env)
+    const { STRATOLOG_TABLE: table, STRATOLOG_NODES: buckets } = parseStores(process.env)
     const { configs: given, corsOrigins } = parseEnvironment(process.env)
     const configs = parseClusterConfigs(given, buckets.length)
     const documents = dynamoDocumentStore(dynamo, table)
