@@ -12,7 +12,7 @@ import type { Deps } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
 import { nameAndValue, parseEnvironment } from './environment.ts'
 import type { LambdaOptions } from './lambda.ts'
-import { randomBytes, stderrLogger, systemClock } from './system.ts'
+import { newEnvironmentId, randomBytes, stderrLogger, systemClock } from './system.ts'
 
 /** The longest a fetch waits in a Lambda, where waiting costs more than asking again. */
 const MAX_FETCH_WAIT_MS = 2000
@@ -62,6 +62,8 @@ export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
     const deps: Deps = {
       ...ports,
       clusterId,
+      tasks: { trigger: async () => undefined },
+      environmentId: newEnvironmentId(),
       codecs: nodeCodecs,
       configs,
       limits: LIMITS,

@@ -31,6 +31,11 @@ export function randomBytes(count: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(count))
 }
 
+/** A name for this process or Lambda environment that no other has. */
+export function newEnvironmentId(): string {
+  return crypto.randomUUID()
+}
+
 /** One JSON object per line on the standard error, with the fields that CloudWatch filters by. */
 export const stderrLogger: Logger = {
   warn: (message, fields) => writeLine('WARN', message, fields),

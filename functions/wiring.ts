@@ -8,7 +8,7 @@ import { finishDeletions } from '../shared/service/delete-topics.ts'
 import type { Deps } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
 import { parseEnvironment } from './environment.ts'
-import { randomBytes, stderrLogger, systemClock } from './system.ts'
+import { newEnvironmentId, randomBytes, stderrLogger, systemClock } from './system.ts'
 
 /** What the local service is made of. */
 export interface EmbeddedOptions {
@@ -59,6 +59,8 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
       clusterId,
       documents,
       nodes,
+      tasks: { trigger: async () => undefined },
+      environmentId: newEnvironmentId(),
       codecs: nodeCodecs,
       clock: systemClock,
       randomBytes,

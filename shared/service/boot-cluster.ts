@@ -1,3 +1,4 @@
+import { newStorageNode } from '../core/storage-node.ts'
 import { ULID_RANDOM_BYTES, ulidBytes, ulidText } from '../core/ulid.ts'
 import { toBase64url } from '../protocol/base64url.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
@@ -74,15 +75,7 @@ async function registerNode(deps: BootDeps, nodeId: number, zone: string): Promi
   await deps.nodes.get(nodeId)?.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)])
   await deps.documents.put(
     nodeKey(nodeId),
-    encodeNode({
-      zone,
-      state: 'UP',
-      incarnation: 1,
-      incarnationId: (await readIncarnation(deps, nodeId)) ?? fresh,
-      nodeEpoch: 0,
-      holdDownUntilMs: 0,
-      reports: {},
-    }),
+    encodeNode(newStorageNode({ zone, incarnationId: (await readIncarnation(deps, nodeId)) ?? fresh })),
     'absent',
   )
 }

@@ -3,6 +3,7 @@ import type { Codecs } from '../protocol/compression.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { DocumentStore } from '../store/document-store.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import type { TaskTrigger } from '../store/task-trigger.ts'
 import type { Caches } from './caches.ts'
 
 /** Time, which the core never reads and a simulation owns. */
@@ -31,6 +32,9 @@ export interface Deps {
   readonly documents: DocumentStore
   /** The storage nodes by id, 0 to n−1. */
   readonly nodes: ReadonlyMap<number, ObjectStore>
+  readonly tasks: TaskTrigger
+  /** Names this process or Lambda environment among all that report storage nodes or hold the controller lease. */
+  readonly environmentId: string
   readonly codecs: Codecs
   readonly clock: Clock
   readonly randomBytes: (count: number) => Uint8Array

@@ -21,6 +21,12 @@ export interface Range {
   readonly to: string
 }
 
+/** A document that is due, by the index of due work. */
+export interface Due {
+  readonly key: Key
+  readonly dueAtMs: number
+}
+
 /** What a conditional write came to. A lost race is a value: `item` is the document that refused it, if there is one. */
 export type Verdict =
   | { readonly applied: true; readonly item: Item }
@@ -58,6 +64,12 @@ export interface DocumentStore {
     pk: string,
     query: Range & { limit: number; direction: 'ascending' | 'descending' },
   ): Promise<readonly Entry[]>
+
+  /**
+   * At most `limit` (1 or more) documents with the attributes `dueShard` = `shard` and `dueAtMs` ≤ `untilMs`, the longest
+   * due first. An eventual read: what was written just now may be missing or still be there.
+   */
+  due(shard: number, query: { untilMs: number; limit: number }): Promise<readonly Due[]>
 
   /** Replaces the whole document if its version is `expected`; the stored `ver` becomes `expected + 1`, or 1 for a new one. */
   put(key: Key, item: Item, expected: Expected): Promise<Verdict>

@@ -12,6 +12,8 @@ const pad = (value: number, digits: number): string => String(value).padStart(di
 
 export const CLUSTER_META: Key = { pk: 'CLUSTER', sk: 'META' }
 
+export const CONTROLLER: Key = { pk: 'CLUSTER', sk: 'CONTROLLER' }
+
 /** Topics by name. */
 export const TOPICS = 'TOPICS'
 

@@ -12,6 +12,9 @@ export interface ByteRange {
  * that is harmless, since nothing refers to an object whose write was not confirmed.
  */
 export interface ObjectStore {
+  /** The bucket or folder, by which another node of the same kind copies from it. */
+  readonly location: string
+
   /**
    * Stores the concatenation of `chunks`. Repeating it with the same bytes is harmless, once the attempt before has ended.
    * Rejects with KAFKA_STORAGE_ERROR once `signal` aborts.
@@ -23,4 +26,10 @@ export interface ObjectStore {
 
   /** The object's bytes, or those of `range`; undefined when there is no such object or it ends before the range does. */
   get(key: string, range: ByteRange | undefined, signal: AbortSignal): Promise<Uint8Array | undefined>
+
+  /**
+   * Stores the object that the node at `location` has under the same key, without the bytes passing through here: false
+   * when it has none. Repeating it is harmless. Rejects with KAFKA_STORAGE_ERROR once `signal` aborts.
+   */
+  copyFrom(location: string, key: string, signal: AbortSignal): Promise<boolean>
 }

@@ -128,7 +128,12 @@ test('a page, a producer, a topic, a node and the cluster come back from their i
     incarnation: fc.integer({ min: 1, max: 99 }),
     incarnationId: fc.string(),
     nodeEpoch: offset,
+    controllerEpoch: fc.nat(),
     holdDownUntilMs: offset,
+    holdDownMs: offset,
+    wentDownAtMs: offset,
+    lostIncarnation: fc.nat(),
+    walkedTo: fc.option(fc.string(), { nil: undefined }),
     reports: fc.dictionary(
       fc.string({ minLength: 1 }).filter((name) => name !== '__proto__'),
       offset,

@@ -5,6 +5,7 @@ import { LIMITS, type Limits } from '../../shared/protocol/limits.ts'
 import { bootCluster } from '../../shared/service/boot-cluster.ts'
 import { newCaches } from '../../shared/service/caches.ts'
 import type { Clock, Deps } from '../../shared/service/deps.ts'
+import type { Task } from '../../shared/store/task-trigger.ts'
 import {
   type FaultyDocumentStore,
   type FaultyObjectStore,
@@ -42,6 +43,8 @@ export interface TestDeps extends Deps {
   readonly nodes: ReadonlyMap<number, FaultyObjectStore>
   readonly clock: ManualClock
   readonly logged: LogLine[]
+  /** The hints given so far; nothing is run for them. */
+  readonly triggered: Task[]
 }
 
 export interface TestOptions {
@@ -66,10 +69,18 @@ export async function testDeps(options: TestOptions = {}): Promise<TestDeps> {
   documents.faults.calls.length = 0
   for (const node of nodes.values()) node.faults.calls.length = 0
   const logged: LogLine[] = []
+  const triggered: Task[] = []
   return {
     clusterId,
     documents,
     nodes,
+    tasks: {
+      trigger: async (task) => {
+        triggered.push(task)
+      },
+    },
+    environmentId: 'environment-1',
+    triggered,
     codecs: nodeCodecs,
     clock,
     randomBytes,
@@ -85,9 +96,12 @@ export async function testDeps(options: TestOptions = {}): Promise<TestDeps> {
   }
 }
 
+let environments = 1
+
 /** Another environment of the same cluster: the same stores and time, nothing remembered. */
 export function otherEnvironment(deps: TestDeps): TestDeps {
-  return { ...deps, caches: newCaches() }
+  environments += 1
+  return { ...deps, caches: newCaches(), environmentId: `environment-${environments}` }
 }
 
 function manualClock(): ManualClock {

@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import type { ControllerLease } from '../../core/controller-lease.ts'
+import type { StorageNode } from '../../core/storage-node.ts'
 import type { Item } from '../../core/update-plan.ts'
 
 const clusterItem = z.object({ clusterId: z.string() })
@@ -15,12 +17,33 @@ const nodeItem = z.object({
   incarnation: z.int().min(1),
   incarnationId: z.string(),
   nodeEpoch: z.int().min(0),
+  controllerEpoch: z.int().min(0),
   holdDownUntilMs: z.int().min(0),
+  holdDownMs: z.int().min(0),
+  wentDownAtMs: z.int().min(0),
   reports: z.record(z.string(), z.int()),
+  lostIncarnation: z.int().min(0),
+  walkedTo: z.string().optional(),
 })
 
-/** A storage node: its zone, whether appends go to it, and which bucket it has (`incarnationId`, counted by `incarnation`). */
-export type StorageNode = z.infer<typeof nodeItem>
+/** The item of a storage node. */
+export function encodeNode({ walkedTo, ...node }: StorageNode): Item {
+  return walkedTo === undefined ? node : { ...node, walkedTo }
+}
 
-export const encodeNode = (node: StorageNode): Item => node
-export const decodeNode = (stored: Item): StorageNode => nodeItem.parse(stored)
+/** The storage node of an item read back. */
+export function decodeNode(stored: Item): StorageNode {
+  const { walkedTo, ...node } = nodeItem.parse(stored)
+  return { ...node, walkedTo }
+}
+
+const leaseItem = z.object({
+  holder: z.string(),
+  controllerEpoch: z.int().min(0),
+  expiresAtMs: z.int().min(0),
+})
+
+/** The item of the controller lease. */
+export const encodeLease = (lease: ControllerLease): Item => ({ ...lease })
+/** The controller lease of an item read back. */
+export const decodeLease = (stored: Item): ControllerLease => leaseItem.parse(stored)
