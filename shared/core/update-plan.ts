@@ -101,4 +101,11 @@ export const copyPlus = (path: Path, from: Path, plus: number): Change => ({
   plus,
   ifAbsent: false,
 })
+export const copyIfAbsent = (path: Path, from: Path): Change => ({
+  change: 'copy',
+  path,
+  from,
+  plus: undefined,
+  ifAbsent: true,
+})
 export const remove = (path: Path): Change => ({ change: 'remove', path })
