@@ -58,7 +58,9 @@ export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
     const nodes = new Map(buckets.map(({ bucket }, nodeId) => [nodeId, s3ObjectStore(s3, bucket)]))
     const ports = { documents, nodes, clock: systemClock, randomBytes }
     const zoneOf = (nodeId: number) => buckets[nodeId]?.zone ?? ''
-    const { clusterId } = await (boot === 'make' ? bootCluster(ports, zoneOf) : findCluster(ports))
+    const { clusterId, changedNodes } = await (boot === 'make'
+      ? bootCluster(ports, zoneOf)
+      : findCluster(ports))
     const deps: Deps = {
       ...ports,
       clusterId,
@@ -71,6 +73,7 @@ export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
       caches: newCaches(),
       log: stderrLogger,
     }
+    if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
     const policy: AccessPolicy = { hosts: 'any', corsOrigins }
     return { deps, policy }
   }

@@ -54,7 +54,12 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
   const stores = openStores(options)
   try {
     const { documents, nodes } = stores
-    const { clusterId } = await bootCluster({ documents, nodes, clock: systemClock, randomBytes })
+    const { clusterId, changedNodes } = await bootCluster({
+      documents,
+      nodes,
+      clock: systemClock,
+      randomBytes,
+    })
     const deps: Deps = {
       clusterId,
       documents,
@@ -70,6 +75,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
       caches: newCaches(),
       log: stderrLogger,
     }
+    if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
     await finishDeletions(deps)
     const policy: AccessPolicy = { hosts: 'loopback', corsOrigins: environment.corsOrigins }
     return { deps, policy, close: () => stores.close() }
@@ -85,7 +91,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
  * Rejects with a ZodError when the environment does not name a table and buckets.
  *
  * @throws KafkaError INVALID_CONFIG when a cluster config is not one
- * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be reached, or a bucket was emptied or exchanged
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be reached, or a bucket at the first start
  */
 export async function awsDeps(options: AwsOptions): Promise<Local> {
   const environment = parseEnvironment(process.env)

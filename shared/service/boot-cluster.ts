@@ -6,6 +6,7 @@ import { LIMITS } from '../protocol/limits.ts'
 import { decodeCluster, decodeNode, encodeCluster, encodeNode } from '../store/items/cluster-item.ts'
 import { ALL_NODES, CLUSTER_META, INCARNATION_OBJECT, nodeKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
+import { readIncarnation } from './incarnation.ts'
 
 type BootDeps = Pick<Deps, 'documents' | 'nodes' | 'clock' | 'randomBytes'>
 
@@ -15,31 +16,38 @@ type ZoneOf = (nodeId: number) => string
 /** Bytes of Kafka's `Uuid`. */
 const UUID_BYTES = 16
 
+/** A cluster as a start finds it. */
+export interface BootedCluster {
+  readonly clusterId: string
+  /** Storage nodes whose bucket is not the one they were registered with: they lost what they had. */
+  readonly changedNodes: readonly number[]
+}
+
 /**
- * Finds the cluster of an earlier start, or makes a new one's documents, and checks that each storage node still has
- * the bucket it was registered with. A cluster that is there costs two reads, one after the other.
+ * Finds the cluster of an earlier start, or makes a new one's documents, and compares each storage node's bucket with
+ * the one it was registered with. A cluster that is there costs two reads, one after the other. A node that does not
+ * answer says nothing about its bucket, and keeps nobody from serving once it is registered.
  *
- * @throws KafkaError KAFKA_STORAGE_ERROR when a node's bucket was emptied or exchanged
+ * @throws KafkaError KAFKA_STORAGE_ERROR when a node that is to be registered does not answer
  */
-export async function bootCluster(
-  deps: BootDeps,
-  zoneOf: ZoneOf = localZone,
-): Promise<{ clusterId: string }> {
+export async function bootCluster(deps: BootDeps, zoneOf: ZoneOf = localZone): Promise<BootedCluster> {
   const stored = await readCluster(deps)
-  await checkNodes(deps, stored.incarnations)
-  if (stored.clusterId !== undefined && stored.missing.length === 0) return { clusterId: stored.clusterId }
+  const changedNodes = await findChanged(deps, stored.incarnations)
+  if (stored.clusterId !== undefined && stored.missing.length === 0) {
+    return { clusterId: stored.clusterId, changedNodes }
+  }
   const fresh = encodeCluster({ clusterId: toBase64url(deps.randomBytes(UUID_BYTES)) })
   const verdict = await deps.documents.put(CLUSTER_META, fresh, 'absent')
   for (const nodeId of stored.missing) await registerNode(deps, nodeId, zoneOf(nodeId))
-  return decodeCluster(verdict.item ?? fresh)
+  return { ...decodeCluster(verdict.item ?? fresh), changedNodes }
 }
 
 /**
  * Finds the cluster without writing anything: for a function whose role may only read.
  *
- * @throws KafkaError KAFKA_STORAGE_ERROR when it was not made yet, or as `bootCluster` does
+ * @throws KafkaError KAFKA_STORAGE_ERROR when it was not made yet
  */
-export async function findCluster(deps: BootDeps): Promise<{ clusterId: string }> {
+export async function findCluster(deps: BootDeps): Promise<BootedCluster> {
   const { clusterId, missing, incarnations } = await readCluster(deps)
   if (clusterId === undefined || missing.length > 0) {
     throw new KafkaError(
@@ -47,8 +55,7 @@ export async function findCluster(deps: BootDeps): Promise<{ clusterId: string }
       'cluster is not made yet: the first produce or metadata makes it',
     )
   }
-  await checkNodes(deps, incarnations)
-  return { clusterId }
+  return { clusterId, changedNodes: await findChanged(deps, incarnations) }
 }
 
 const localZone: ZoneOf = (nodeId) => `local-${String.fromCharCode(97 + (nodeId % 26))}`
@@ -71,43 +78,40 @@ async function readCluster(deps: BootDeps) {
 }
 
 async function registerNode(deps: BootDeps, nodeId: number, zone: string): Promise<void> {
+  const incarnationId = await nameBucket(deps, nodeId).catch((cause: unknown) => {
+    if (!isStorageError(cause)) throw cause
+    const fact = 'storage node does not answer, and must to be registered'
+    throw new KafkaError('KAFKA_STORAGE_ERROR', `${fact} node=${nodeId}`, { cause })
+  })
+  await deps.documents.put(nodeKey(nodeId), encodeNode(newStorageNode({ zone, incarnationId })), 'absent')
+}
+
+/** The incarnation that the bucket has, or is given now. */
+async function nameBucket(deps: BootDeps, nodeId: number): Promise<string> {
   const fresh = ulidText(ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES)))
   await deps.nodes.get(nodeId)?.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)])
-  await deps.documents.put(
-    nodeKey(nodeId),
-    encodeNode(newStorageNode({ zone, incarnationId: (await readIncarnation(deps, nodeId)) ?? fresh })),
-    'absent',
+  return (await readIncarnation(deps, nodeId, LIMITS.putTimeoutMs)) ?? fresh
+}
+
+async function findChanged(
+  deps: BootDeps,
+  incarnations: ReadonlyMap<number, string>,
+): Promise<readonly number[]> {
+  const compared = await Promise.all(
+    [...incarnations].map(async ([nodeId, id]) => ({ nodeId, isChanged: await isChanged(deps, nodeId, id) })),
   )
+  return compared.filter((node) => node.isChanged).map(({ nodeId }) => nodeId)
 }
 
-async function checkNodes(deps: BootDeps, incarnations: ReadonlyMap<number, string>): Promise<void> {
-  await Promise.all([...incarnations].map(([nodeId, id]) => checkIncarnation(deps, nodeId, id)))
-}
-
-async function checkIncarnation(deps: BootDeps, nodeId: number, incarnationId: string): Promise<void> {
-  const found = await readIncarnation(deps, nodeId).catch(unreachable)
-  if (found !== incarnationId && found !== UNREACHABLE) {
-    throw new KafkaError(
-      'KAFKA_STORAGE_ERROR',
-      `storage node has lost its data node=${nodeId} incarnation=${incarnationId} found=${found ?? 'none'}`,
-    )
-  }
-}
-
-const UNREACHABLE = Symbol('unreachable')
-
-/** A node that does not answer says nothing about its bucket, and must not keep the others from serving. */
-function unreachable(error: unknown): typeof UNREACHABLE {
-  if (error instanceof KafkaError && error.errorName === 'KAFKA_STORAGE_ERROR') return UNREACHABLE
-  throw error
-}
-
-async function readIncarnation(deps: BootDeps, nodeId: number): Promise<string | undefined> {
-  const timeout = deps.clock.timeout(LIMITS.putTimeoutMs)
+async function isChanged(deps: BootDeps, nodeId: number, incarnationId: string): Promise<boolean> {
   try {
-    const bytes = await deps.nodes.get(nodeId)?.get(INCARNATION_OBJECT, undefined, timeout.signal)
-    return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
-  } finally {
-    timeout.cancel()
+    return (await readIncarnation(deps, nodeId, LIMITS.putTimeoutMs)) !== incarnationId
+  } catch (error) {
+    if (isStorageError(error)) return false
+    throw error
   }
+}
+
+function isStorageError(error: unknown): boolean {
+  return error instanceof KafkaError && error.errorName === 'KAFKA_STORAGE_ERROR'
 }

@@ -57,10 +57,11 @@ test('a node added later is registered by the next start', async () => {
   expect(await findCluster(depsOn(stores))).toEqual(made)
 })
 
-test('a bucket that was emptied or exchanged stops the start', async () => {
-  await bootCluster(depsOn(stores))
+test('a bucket that was emptied or exchanged is told, and stops nobody', async () => {
+  const made = await bootCluster(depsOn(stores))
+  expect(made.changedNodes).toEqual([])
   const emptied = withNode1((node) => ({ ...node, get: async () => undefined }))
-  await expect(bootCluster(emptied)).rejects.toThrow('storage node has lost its data node=1')
+  expect(await bootCluster(emptied)).toEqual({ ...made, changedNodes: [1] })
   const exchanged = withNode1((node) => ({
     ...node,
     get: (key, range, signal) =>
@@ -68,13 +69,20 @@ test('a bucket that was emptied or exchanged stops the start', async () => {
         ? Promise.resolve(new TextEncoder().encode('another'))
         : node.get(key, range, signal),
   }))
-  await expect(findCluster(exchanged)).rejects.toThrow('found=another')
+  expect(await findCluster(exchanged)).toEqual({ ...made, changedNodes: [1] })
 })
 
-test('a node that does not answer stops nobody', async () => {
+const refuse = () => Promise.reject(new KafkaError('KAFKA_STORAGE_ERROR', 'node is not reachable'))
+
+test('a node that does not answer stops nobody once it is registered', async () => {
   const made = await bootCluster(depsOn(stores))
-  const refuse = () => Promise.reject(new KafkaError('KAFKA_STORAGE_ERROR', 'node is not reachable'))
   expect(await bootCluster(withNode1((node) => ({ ...node, get: refuse })))).toEqual(made)
   const broken = withNode1((node) => ({ ...node, get: () => Promise.reject(new TypeError('a bug')) }))
   await expect(bootCluster(broken)).rejects.toThrow('a bug')
+})
+
+test('a node that does not answer cannot be registered', async () => {
+  const failing = withNode1((node) => ({ ...node, putIfAbsent: refuse }))
+  await expect(bootCluster(failing)).rejects.toThrow('must to be registered node=1')
+  expect(await bootCluster(depsOn(stores))).toMatchObject({ changedNodes: [] })
 })
