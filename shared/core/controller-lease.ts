@@ -1,11 +1,4 @@
-import {
-  type Check,
-  copyPlus,
-  equal,
-  lessOrEqual,
-  set,
-  type UpdatePlan,
-} from './update-plan.ts'
+import { type Check, copyPlus, equal, lessOrEqual, set, type UpdatePlan } from './update-plan.ts'
 
 /** Who controls the cluster, in which epoch, and until when if it is not heard of again. */
 export interface ControllerLease {

@@ -57,7 +57,7 @@ export function explainRefusedAppend(head: Head | undefined, planned: PlannedApp
     return { because: 'error', errorName: 'LEADER_NOT_AVAILABLE', message: 'partition has no leader' }
   }
   if (head.leaderEpoch !== planned.head.leaderEpoch) return { because: 'moved' }
-  if (head.partitionEpoch !== planned.head.partitionEpoch || holesDiffer(head, planned.head))
+  if (head.partitionEpoch !== planned.head.partitionEpoch || holesDiffer(head, planned))
     return { because: 'moved' }
   if (judged?.because === 'gap') return judged
   if (head.walFloor >= ulidText(planned.reference.objectId)) return { because: 'collected' }
@@ -146,8 +146,8 @@ function ownBatch(head: Head, { reference }: PlannedAppend): LocatedBatch | unde
   return isValid(batch, head.lineage) ? batch : undefined
 }
 
-function holesDiffer(head: Head, planned: Head): boolean {
-  return appendMovesHighWatermark(head) !== appendMovesHighWatermark(planned)
+function holesDiffer(head: Head, { head: planned, missed }: PlannedAppend): boolean {
+  return appendMovesHighWatermark(head, missed) !== appendMovesHighWatermark(planned, missed)
 }
 
 function crowds(head: Head, sequence: BatchSequence, maxHeadProducers: number): boolean {

@@ -1,5 +1,6 @@
 import { type BatchReference, packReference } from './batch-reference.ts'
 import { appendMovesHighWatermark, type Head } from './head.ts'
+import { ledBy } from './isr-commands.ts'
 import { packProducerState, producerKey, sequenceAfter } from './producer-state.ts'
 import { ulidText } from './ulid.ts'
 import {
@@ -8,6 +9,7 @@ import {
   type Change,
   type Check,
   copy,
+  copyIfAbsent,
   copyPlus,
   equal,
   fewer,
@@ -20,10 +22,13 @@ import {
   type UpdatePlan,
 } from './update-plan.ts'
 
-/** A batch whose bytes are on every replica of `head`, ready to take its offsets. */
+/** A batch whose bytes are on the leader of `head` and on all its write targets but `missed`, ready to take its offsets. */
 export interface PlannedAppend {
   /** The head that the copies were made for. */
   readonly head: Head
+  /** Replicas of the ISR or joining that do not have the bytes. */
+  readonly missed: readonly string[]
+  readonly nowMs: number
   readonly reference: BatchReference
   /** When the batch is to be sealed at the latest. */
   readonly dueAtMs: number
@@ -45,7 +50,7 @@ export function append(batch: PlannedAppend): UpdatePlan {
       less(['walFloor'], ulidText(reference.objectId)), //        the object cannot have been collected meanwhile
       absent(entry), //                                           the same append was not applied already
       fewer(['tail'], batch.maxTailEntries),
-      ...highWatermarkIsAsPlanned(head),
+      ...highWatermarkIsAsPlanned(batch),
       ...sequenceFollows(batch),
     ],
     changes: [
@@ -53,7 +58,8 @@ export function append(batch: PlannedAppend): UpdatePlan {
       ...rememberProducer(reference),
       copyPlus(['logEndOffset'], ['logEndOffset'], reference.recordCount),
       ...raiseHighWatermark(batch),
-      setIfAbsent(['dueAtMs'], batch.dueAtMs),
+      ...openHoles(batch),
+      batch.missed.length > 0 ? set(['dueAtMs'], batch.nowMs) : setIfAbsent(['dueAtMs'], batch.dueAtMs),
     ],
   }
 }
@@ -61,14 +67,6 @@ export function append(batch: PlannedAppend): UpdatePlan {
 /** Entries that an index page holds now leave the tail. */
 export function trimTail(head: Head, paged: readonly string[]): UpdatePlan {
   return { checks: ledBy(head), changes: paged.map((reference) => remove(['tail', reference])) }
-}
-
-/** The leader goes and its epoch is over: no append until another one is elected, or never, when the topic is deleted. */
-export function fence(head: Head, nowMs: number): UpdatePlan {
-  return {
-    checks: [equal(['leaderEpoch'], head.leaderEpoch)],
-    changes: [remove(['leader']), set(['leaderEpoch'], head.leaderEpoch + 1), set(['dueAtMs'], nowMs)],
-  }
 }
 
 /**
@@ -96,27 +94,31 @@ export function spillProducer(head: Head, producer: string): UpdatePlan {
   }
 }
 
-/** Fenced against elections, and against heads of deleted topics, which an update would otherwise create anew. */
-function ledBy(head: Head): readonly Check[] {
-  return [equal(['leaderEpoch'], head.leaderEpoch), present(['leader'])]
-}
-
 /**
- * An append that will move the high watermark finds no hole in the ISR; one that will not because of a hole still finds it:
- * a hole that closed meanwhile would leave the high watermark behind for good.
+ * An append that will move the high watermark finds no hole in the ISR. One that will not because of a hole still finds
+ * it, unless it opens one itself: a hole that closed meanwhile would leave the high watermark behind for good.
  */
-function highWatermarkIsAsPlanned(head: Head): readonly Check[] {
-  if (appendMovesHighWatermark(head)) {
+function highWatermarkIsAsPlanned({ head, missed }: PlannedAppend): readonly Check[] {
+  if (appendMovesHighWatermark(head, missed)) {
     const followers = head.isr.filter((replica) => replica !== head.leader)
     return followers.map((replica) => absent(['holeStart', replica]))
   }
-  if (head.isr.length < head.minIsr) return []
+  if (head.isr.length < head.minIsr || head.isr.some((replica) => missed.includes(replica))) return []
   return [anyOf(head.isr.map((replica) => present(['holeStart', replica])))]
 }
 
-function raiseHighWatermark({ head, reference }: PlannedAppend): readonly Change[] {
-  if (!appendMovesHighWatermark(head)) return []
+function raiseHighWatermark({ head, missed, reference }: PlannedAppend): readonly Change[] {
+  if (!appendMovesHighWatermark(head, missed)) return []
   return [copyPlus(['highWatermark'], ['logEndOffset'], reference.recordCount)]
+}
+
+/** What misses this batch says so with the append itself: it never counts as holding what it lacks. */
+function openHoles({ missed, reference, nowMs }: PlannedAppend): readonly Change[] {
+  return missed.flatMap((replica) => [
+    copyIfAbsent(['holeStart', replica], ['logEndOffset']),
+    copyPlus(['holeEnd', replica], ['logEndOffset'], reference.recordCount),
+    setIfAbsent(['holeSince', replica], nowMs),
+  ])
 }
 
 /** Idempotence (KIP-98, KIP-360): the batch is the next of its producer, by what the head says now. */

@@ -111,11 +111,12 @@ export function replicaName(nodeId: number, incarnation: number): string {
 }
 
 /**
- * Whether an append now moves the high watermark to its own end: enough replicas are in sync and none of them lacks
- * anything, whatever acks it asks for (KIP-966; I14).
+ * Whether an append that misses the replicas `missed` moves the high watermark to its own end: enough replicas are in
+ * sync and none of them lacks anything, whatever acks it asks for (KIP-966; I14).
  */
-export function appendMovesHighWatermark(head: Head): boolean {
-  return head.isr.length >= head.minIsr && head.isr.every((replica) => head.holeStart[replica] === undefined)
+export function appendMovesHighWatermark(head: Head, missed: readonly string[]): boolean {
+  const lacks = (replica: string) => head.holeStart[replica] !== undefined || missed.includes(replica)
+  return head.isr.length >= head.minIsr && !head.isr.some(lacks)
 }
 
 /** Last stable offset: what read_committed may see ends here (KIP-98). */
@@ -132,6 +133,11 @@ export function validBatches(
     .map(([packed, baseOffset]) => locate(unpackReference(packed), baseOffset))
     .filter((batch) => isValid(batch, lineage))
     .sort((a, b) => a.baseOffset - b.baseOffset)
+}
+
+/** The valid batches of a head's tail, in order. */
+export function locateTail(head: Head): readonly LocatedBatch[] {
+  return validBatches(head.tail, head.lineage)
 }
 
 /** A reference at its offsets. */

@@ -66,9 +66,7 @@ export function newStorageNode(registered: Pick<StorageNode, 'zone' | 'incarnati
 
 /** Environments that saw the node fail within the last 30 s. */
 export function freshReporters(node: StorageNode, nowMs: number): readonly string[] {
-  return Object.keys(node.reports).filter(
-    (reporter) => nowMs - (node.reports[reporter] ?? 0) < REPORT_AGE_MS,
-  )
+  return Object.keys(node.reports).filter((reporter) => nowMs - (node.reports[reporter] ?? 0) < REPORT_AGE_MS)
 }
 
 /** Whether so many environments saw the node fail that a probe which reaches it proves nothing. */

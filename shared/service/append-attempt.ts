@@ -129,8 +129,11 @@ async function afterUnknownOutcome(
 
 function plan({ deps, copied, head }: Appending): PlannedAppend {
   const { header, bytes } = copied.batch
+  const nowMs = deps.clock.nowMs()
   return {
     head,
+    missed: [],
+    nowMs,
     reference: {
       objectId: copied.copies.objectId,
       position: copied.position,
@@ -140,7 +143,7 @@ function plan({ deps, copied, head }: Appending): PlannedAppend {
       maxTimestamp: header.maxTimestamp,
       sequence: sequenceOf(header),
     },
-    dueAtMs: deps.clock.nowMs() + SEAL_AFTER_MS,
+    dueAtMs: nowMs + SEAL_AFTER_MS,
     maxTailEntries: deps.limits.maxTailEntries,
     maxHeadProducers: deps.limits.maxHeadProducers,
   }

@@ -1,4 +1,4 @@
-import { fence } from '../core/head-commands.ts'
+import { fence } from '../core/election.ts'
 import { dueShardOf } from '../core/placement.ts'
 import { absent, copyPlus, equal, present, setIfAbsent, type UpdatePlan } from '../core/update-plan.ts'
 import type { DeletedTopic, DeleteTopicsRequest, DeleteTopicsResponse } from '../protocol/api/topics.ts'

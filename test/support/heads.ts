@@ -32,7 +32,7 @@ export function referenceWith(changes: Partial<BatchReference> = {}, ms = 1000):
 /** An append planned by `head`. */
 export function plannedBy(head: Head, changes: Partial<BatchReference> = {}, ms = 1000): PlannedAppend {
   const reference = referenceWith({ leaderEpoch: head.leaderEpoch, ...changes }, ms)
-  return { head, reference, dueAtMs: 9000, maxTailEntries: 4, maxHeadProducers: 3 }
+  return { head, missed: [], nowMs: 7000, reference, dueAtMs: 9000, maxTailEntries: 4, maxHeadProducers: 3 }
 }
 
 /** Carries a plan out on the stored form of `head`; undefined when it is refused. */

@@ -95,7 +95,7 @@ function falls(before: Head, head: Head): readonly string[] {
 /** I5, I14. */
 function highWatermark(head: Head): readonly string[] {
   if (head.highWatermark > head.logEndOffset) return ['I14: high watermark beyond the log end']
-  if (appendMovesHighWatermark(head) && head.highWatermark !== head.logEndOffset) {
+  if (appendMovesHighWatermark(head, []) && head.highWatermark !== head.logEndOffset) {
     return ['I14: high watermark stands still though every replica has everything']
   }
   return []

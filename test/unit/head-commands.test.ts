@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type BatchReference, packReference } from '../../shared/core/batch-reference.ts'
+import { fence } from '../../shared/core/election.ts'
 import type { Head } from '../../shared/core/head.ts'
-import {
-  append,
-  fence,
-  type PlannedAppend,
-  spillProducer,
-  trimTail,
-} from '../../shared/core/head-commands.ts'
+import { append, type PlannedAppend, spillProducer, trimTail } from '../../shared/core/head-commands.ts'
 import { packProducerState, producerKey } from '../../shared/core/producer-state.ts'
 import { ulidText } from '../../shared/core/ulid.ts'
 import { carriedOut, headWith, objectId, plannedBy, referenceWith } from '../support/heads.ts'

@@ -71,6 +71,8 @@ function appended(head: Head, producerId: number, size: Size): Head {
   const { producerEpoch, nextSequence: baseSequence, position, batchBytes: length, recordCount } = size
   const plan = append({
     head,
+    missed: [],
+    nowMs: NOW_MS,
     reference: {
       objectId: ulidBytes(NOW_MS + 1, randomBytes(10)),
       position,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fence } from '../../shared/core/head-commands.ts'
+import { fence } from '../../shared/core/election.ts'
 import { createTopics } from '../../shared/service/create-topics.ts'
 import { deleteTopics, finishDeletions } from '../../shared/service/delete-topics.ts'
 import { encodeHeadPlan } from '../../shared/store/items/head-item.ts'

@@ -1,0 +1,82 @@
+import type { Head, LocatedBatch } from './head.ts'
+import { locateTail } from './head.ts'
+import { packProducerState, producerKey } from './producer-state.ts'
+import { type Change, remove, set } from './update-plan.ts'
+
+/** What an election takes from the log: everything at or beyond `logEndOffset`. */
+interface Truncation {
+  readonly logEndOffset: number
+  /** The batches that end beyond it, in any order. */
+  readonly removed: readonly LocatedBatch[]
+}
+
+/** A transaction's marker that was truncated: the transaction began at `firstOffset`. */
+export interface RemovedMarker {
+  readonly producer: string
+  readonly producerEpoch: number
+  readonly firstOffset: number
+}
+
+/**
+ * What a truncation makes of the producers and open transactions in a head. A producer's next sequence is the first one
+ * that was removed, so that its retry is taken again and none is taken twice; its last batch is the one before, where
+ * the tail still has it.
+ */
+export function rollBack(head: Head, truncation: Truncation): readonly Change[] {
+  return [...rollBackProducers(head, truncation), ...rollBackTransactions(head, truncation.logEndOffset, [])]
+}
+
+/**
+ * A transaction whose first batch was removed is not open any more; one whose marker was removed, but not its first
+ * batch, is open again.
+ */
+export function rollBackTransactions(
+  head: Pick<Head, 'openTransactions'>,
+  logEndOffset: number,
+  markers: readonly RemovedMarker[],
+): readonly Change[] {
+  const unopened = Object.keys(head.openTransactions).filter(
+    (producer) => (head.openTransactions[producer] ?? 0) >= logEndOffset,
+  )
+  // A producer may have begun another transaction after the marker: that one was removed too.
+  const reopened = markers.filter(({ firstOffset }) => firstOffset < logEndOffset)
+  const reopenedNames = new Set(reopened.map(({ producer }) => producer))
+  return [
+    ...unopened
+      .filter((producer) => !reopenedNames.has(producer))
+      .flatMap((producer) => [remove(['openTransactions', producer]), remove(['openEpochs', producer])]),
+    ...reopened.flatMap(({ producer, producerEpoch, firstOffset }) => [
+      set(['openTransactions', producer], firstOffset),
+      set(['openEpochs', producer], producerEpoch),
+    ]),
+  ]
+}
+
+function rollBackProducers(head: Head, { logEndOffset, removed }: Truncation): readonly Change[] {
+  const kept = locateTail(head).filter((batch) => batch.endOffset <= logEndOffset)
+  return [...firstRemovedByProducer(removed)]
+    .filter(([producer]) => head.producers[producer] !== undefined)
+    .flatMap(([producer, { producerEpoch, baseSequence }]) => {
+      const before = kept.findLast(({ reference }) => producerOf({ reference }) === producer)
+      const offset = ['producerOffsets', producer]
+      return [
+        set(['producers', producer], packProducerState({ producerEpoch, nextSequence: baseSequence })),
+        before === undefined ? remove(offset) : set(offset, before.baseOffset),
+      ]
+    })
+}
+
+function firstRemovedByProducer(removed: readonly LocatedBatch[]) {
+  const first = new Map<string, { readonly producerEpoch: number; readonly baseSequence: number }>()
+  for (const batch of removed.toSorted((a, b) => a.baseOffset - b.baseOffset)) {
+    const producer = producerOf(batch)
+    const { sequence } = batch.reference
+    if (producer !== undefined && sequence !== undefined && !first.has(producer))
+      first.set(producer, sequence)
+  }
+  return first
+}
+
+function producerOf({ reference: { sequence } }: Pick<LocatedBatch, 'reference'>): string | undefined {
+  return sequence === undefined ? undefined : producerKey(sequence.producerId)
+}
