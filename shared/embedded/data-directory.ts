@@ -5,8 +5,9 @@ import { assert, KafkaError } from '../protocol/kafka-error.ts'
 import type { DocumentStore } from '../store/document-store.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { fileObjectStore } from './file-object-store.ts'
-import { memoryObjectStore } from './memory-object-store.ts'
+import { type MemoryBuckets, memoryObjectStore } from './memory-object-store.ts'
 import { sqliteDocumentStore } from './sqlite-document-store.ts'
+import { wipeFolder } from './wipe-folder.ts'
 import type { Durability } from './write-file.ts'
 
 /** SQLite's primary result code of a database that someone else has locked. */
@@ -24,6 +25,8 @@ export interface EmbeddedStores {
   readonly documents: DocumentStore
   /** Storage node by id, from 0. */
   readonly nodes: ReadonlyMap<number, ObjectStore>
+  /** Removes everything that storage node `nodeId` has, its `incarnation` too. For development only. */
+  wipe(nodeId: number): Promise<void>
   close(): void
 }
 
@@ -50,6 +53,10 @@ export function openDataDirectory({ path, nodes, durability }: DataDirectory): E
       return {
         documents: sqliteDocumentStore(database),
         nodes: new Map(ids.map((id) => [id, fileObjectStore(nodeFolder(path, id), { durability })])),
+        wipe: async (nodeId) => {
+          assert(ids.includes(nodeId), `no such storage node node=${nodeId}`)
+          await wipeFolder(nodeFolder(path, nodeId))
+        },
         close: () => database.close(),
       }
     } catch (error) {
@@ -71,9 +78,16 @@ export function storedNodes(path: string): number {
 /** The same stores in memory, gone with the process: for tests and for `dev --in-memory`. */
 export function openInMemory({ nodes }: { nodes: number }): EmbeddedStores {
   const database = new DatabaseSync(':memory:')
+  const buckets: MemoryBuckets = new Map()
+  const stores = nodeIds(nodes).map((id) => [id, memoryObjectStore(buckets, `memory-${id}`)] as const)
   return {
     documents: sqliteDocumentStore(database),
-    nodes: new Map(nodeIds(nodes).map((id) => [id, memoryObjectStore()])),
+    nodes: new Map(stores),
+    wipe: async (nodeId) => {
+      const objects = buckets.get(`memory-${nodeId}`)
+      assert(objects !== undefined, `no such storage node node=${nodeId}`)
+      objects.clear()
+    },
     close: () => database.close(),
   }
 }

@@ -1,8 +1,9 @@
-import { closeSync, fstatSync, linkSync, openSync, read, readSync, rmSync } from 'node:fs'
+import { closeSync, fstatSync, linkSync, openSync, read, readSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
+import { copyFile } from './copy-file.ts'
 import { assertObjectKey, throwIfAborted } from './object-key.ts'
 import { type Durability, errorCode, syncFolder, writeFile } from './write-file.ts'
 
@@ -21,6 +22,8 @@ let unfinishedFiles = 0
 export function fileObjectStore(directory: string, options: { durability: Durability }): ObjectStore {
   const { durability } = options
   return {
+    location: directory,
+
     put: (key, chunks, signal) =>
       onFile('object not written', directory, key, async (path) => {
         throwIfAborted(signal)
@@ -29,8 +32,8 @@ export function fileObjectStore(directory: string, options: { durability: Durabi
 
     putIfAbsent: (key, chunks) =>
       onFile('object not written', directory, key, async (path) => {
-        // A link takes the name with all its bytes or not at all. No key holds a `~`.
-        const unfinished = `${path}~${process.pid}.${unfinishedFiles++}`
+        // A link takes the name with all its bytes or not at all.
+        const unfinished = unfinishedFile(path)
         await writeFile(unfinished, chunks, { root: directory, durability, signal: undefined })
         try {
           return await linkIfAbsent(unfinished, path, durability)
@@ -50,7 +53,22 @@ export function fileObjectStore(directory: string, options: { durability: Durabi
           closeSync(file)
         }
       }),
+
+    copyFrom: (location, key, signal) =>
+      onFile('object not copied', directory, key, async (path) => {
+        throwIfAborted(signal)
+        const files = { source: join(location, key), path, unfinished: unfinishedFile(path) }
+        if (await copyFile(files, { root: directory, durability, signal })) return true
+        // A node that is not there fails, which is another thing than having no such object.
+        statSync(location)
+        return false
+      }),
   }
+}
+
+/** A name for a file that is not whole yet; no key holds a `~`. */
+function unfinishedFile(path: string): string {
+  return `${path}~${process.pid}.${unfinishedFiles++}`
 }
 
 async function onFile<Answer>(

@@ -1,13 +1,11 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { applyPlan, holds } from '../core/apply-plan.ts'
 import type { Item } from '../core/update-plan.ts'
 import { assert } from '../protocol/kafka-error.ts'
 import { assertActions } from '../store/assert-actions.ts'
-import type { Action, DocumentStore, Entry, Expected, Key, Verdict } from '../store/document-store.ts'
+import type { Action, DocumentStore, Expected, Key, Verdict } from '../store/document-store.ts'
+import { type DocumentTable, documentTable } from './sqlite-document-table.ts'
 import { storageCall, transactionOf } from './sqlite-transaction.ts'
-
-/** DynamoDB's bound on a document, so that what fits here fits there. It is held against the JSON, which is about as long. */
-const MAX_ITEM_BYTES = 400 * 1024
 
 /**
  * Documents in one SQLite table, in a database that nobody else writes to. Reads are always strong. Every method does its
@@ -36,6 +34,11 @@ export function sqliteDocumentStore(database: DatabaseSync): DocumentStore {
     list: async (pk, { from, to, limit, direction }) => {
       assert(Number.isSafeInteger(limit) && limit > 0, `list without a limit limit=${limit}`)
       return storageCall('documents not listed', () => table.list(pk, { from, to, limit, direction }))
+    },
+
+    due: async (shard, { untilMs, limit }) => {
+      assert(Number.isSafeInteger(limit) && limit > 0, `due without a limit limit=${limit}`)
+      return storageCall('due documents not listed', () => table.due(shard, { untilMs, limit }))
     },
 
     put: async (key, item, expected) =>
@@ -75,49 +78,6 @@ export function sqliteDocumentStore(database: DatabaseSync): DocumentStore {
 interface Change {
   readonly verdict: Verdict
   readonly write: 'save' | 'delete' | 'nothing'
-}
-
-type DocumentTable = ReturnType<typeof documentTable>
-
-/** The four statements; `sk` is ordered by SQLite's BINARY collation, which is the order of its UTF-8 bytes. */
-function documentTable(database: DatabaseSync) {
-  database.exec(
-    'CREATE TABLE IF NOT EXISTS documents (pk TEXT, sk TEXT, body TEXT NOT NULL, PRIMARY KEY (pk, sk)) WITHOUT ROWID',
-  )
-  const select = database.prepare('SELECT body FROM documents WHERE pk = ? AND sk = ?')
-  const upsert = database.prepare('INSERT OR REPLACE INTO documents (pk, sk, body) VALUES (?, ?, ?)')
-  const remove = database.prepare('DELETE FROM documents WHERE pk = ? AND sk = ?')
-  const range = 'SELECT sk, body FROM documents WHERE pk = ? AND sk BETWEEN ? AND ? ORDER BY sk'
-  const lists = {
-    ascending: database.prepare(`${range} ASC LIMIT ?`),
-    descending: database.prepare(`${range} DESC LIMIT ?`),
-  }
-  return {
-    read(key: Key): Item | undefined {
-      const row = select.get(key.pk, key.sk)
-      return row === undefined ? undefined : parsed(row)
-    },
-    save(key: Key, item: Item): void {
-      const body = JSON.stringify(item)
-      const bytes = Buffer.byteLength(body)
-      assert(
-        bytes <= MAX_ITEM_BYTES,
-        `document too large sk=${key.sk} bytes=${bytes} maxBytes=${MAX_ITEM_BYTES}`,
-      )
-      upsert.run(key.pk, key.sk, body)
-    },
-    remove(key: Key): void {
-      remove.run(key.pk, key.sk)
-    },
-    list(pk: string, query: Parameters<DocumentStore['list']>[1]): readonly Entry[] {
-      const rows = lists[query.direction].all(pk, query.from, query.to, query.limit)
-      return rows.map((row) => ({ key: { pk, sk: String(row.sk) }, item: parsed(row) }))
-    },
-  }
-}
-
-function parsed({ body }: Record<string, SQLOutputValue>): Item {
-  return JSON.parse(String(body)) as Item
 }
 
 function isVersion(item: Item | undefined, expected: Expected): boolean {

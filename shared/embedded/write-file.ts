@@ -17,7 +17,6 @@ const ftruncate = promisify(fs.ftruncate)
 const fsync = promisify(fs.fsync)
 const close = promisify(fs.close)
 const mkdir = promisify(fs.mkdir)
-const rm = promisify(fs.rm)
 
 /**
  * Writes `chunks` to the file and creates its folder where needed, but never `root`: a storage node whose folder was
@@ -39,28 +38,49 @@ export async function writeFile(
   const { durability, signal } = options
   const { file, created } = await openToWrite(path, options)
   try {
-    try {
-      const bytes = await writeAll(file, chunks, signal)
-      if (!created) await ftruncate(file, bytes)
-      if (durability === 'disk') await fsync(file)
-    } finally {
-      await close(file)
+    const bytes = await writeAll(file, chunks, signal)
+    if (!created) await ftruncate(file, bytes)
+    if (durability === 'disk') {
+      await fsync(file)
+      await syncFolder(dirname(path))
     }
-    if (durability === 'disk') await syncFolder(dirname(path))
     throwIfAborted(signal)
   } catch (error) {
-    if (created) await rm(path, { force: true })
+    if (created) removeUnlessReplaced(path, file)
     throw error
+  } finally {
+    await close(file)
   }
 }
 
 /** Makes the names of the files in a folder survive power loss. */
 export async function syncFolder(folder: string): Promise<void> {
-  const file = await open(folder, 'r')
+  await syncFile(folder)
+}
+
+/** Makes the bytes of a file, or the names in a folder, survive power loss. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
   try {
     await fsync(file)
   } finally {
     await close(file)
+  }
+}
+
+/** Makes the folders from below `root`, which must be there, down to `folder`. */
+export async function makeFolders(root: string, folder: string, durability: Durability): Promise<void> {
+  let made = root
+  for (const name of relative(root, folder)
+    .split(sep)
+    .filter((part) => part !== '')) {
+    made = join(made, name)
+    try {
+      await mkdir(made)
+      if (durability === 'disk') await syncFolder(dirname(made))
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
   }
 }
 
@@ -84,20 +104,13 @@ async function openToWrite(
   return { file: await open(path, 'wx'), created: true }
 }
 
-/** Makes the folders from below `root`, which must be there, down to `folder`. */
-async function makeFolders(root: string, folder: string, durability: Durability): Promise<void> {
-  let made = root
-  for (const name of relative(root, folder)
-    .split(sep)
-    .filter((part) => part !== '')) {
-    made = join(made, name)
-    try {
-      await mkdir(made)
-      if (durability === 'disk') await syncFolder(dirname(made))
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error
-    }
-  }
+/**
+ * Removes the open `file`, unless a copy has taken its name since (`copyFile`): that one may be confirmed already. It is one
+ * turn of the event loop, as the copy's rename is, so neither can come in between.
+ */
+function removeUnlessReplaced(path: string, file: number): void {
+  const named = fs.lstatSync(path, { throwIfNoEntry: false })
+  if (named?.ino === fs.fstatSync(file).ino) fs.rmSync(path, { force: true })
 }
 
 async function writeAll(

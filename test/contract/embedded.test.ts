@@ -23,7 +23,7 @@ objectStoreContract('objects in files', async () =>
 objectStoreContract('objects in synced files', async () =>
   fileObjectStore(temporaryFolder(), { durability: 'disk' }),
 )
-objectStoreContract('objects in memory', async () => memoryObjectStore())
+objectStoreContract('objects in memory', async () => memoryObjectStore(new Map(), 'memory'))
 
 describe('documents when SQLite fails', () => {
   const key = { pk: 'P#1', sk: 'HEAD' }
