@@ -11,17 +11,19 @@ import {
 import { compareUtf8 } from '../core/compare-values.ts'
 import { assert } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
-import type { DocumentStore, Entry, Key, Verdict } from '../store/document-store.ts'
+import type { DocumentStore, Due, Entry, Key, Verdict } from '../store/document-store.ts'
 import { withDeadline } from './deadline.ts'
 import { dynamoError, isTransient } from './dynamo-errors.ts'
 import { transact } from './dynamo-transaction.ts'
-import { type Attributes, marshalKey, unmarshalEntry, unmarshalItem } from './marshal.ts'
+import { type Attributes, marshalKey, unmarshalDue, unmarshalEntry, unmarshalItem } from './marshal.ts'
 import { nextVersion, putExpression } from './put-expression.ts'
 import { TABLE } from './tables.ts'
 import { checksExpression, toExpression } from './to-expression.ts'
 
 const BETWEEN = '#pk = :pk AND #sk BETWEEN :from AND :to'
 const KEY_NAMES = { '#pk': TABLE.partitionKey.name, '#sk': TABLE.sortKey.name }
+const DUE = '#shard = :shard AND #dueAtMs <= :until'
+const DUE_NAMES = { '#shard': TABLE.index.partitionKey.name, '#dueAtMs': TABLE.index.sortKey.name }
 
 /**
  * Documents in one DynamoDB table of the schema `TABLE`. `client` must send each call once (`dynamoClient`): reads are tried
@@ -59,6 +61,27 @@ export function dynamoDocumentStore(client: DynamoDBClient, tableName: string): 
         after = page.LastEvaluatedKey
       } while (after !== undefined && entries.length < limit)
       return entries
+    },
+
+    due: async (shard, { untilMs, limit }) => {
+      assert(Number.isSafeInteger(limit) && limit > 0, `due without a limit limit=${limit}`)
+      const found: Due[] = []
+      let after: Attributes | undefined
+      do {
+        const command = new QueryCommand({
+          TableName: tableName,
+          IndexName: TABLE.index.name,
+          KeyConditionExpression: DUE,
+          ExpressionAttributeNames: DUE_NAMES,
+          ExpressionAttributeValues: { ':shard': { N: String(shard) }, ':until': { N: String(untilMs) } },
+          Limit: limit - found.length,
+          ExclusiveStartKey: after,
+        })
+        const page = await read(`due shard=${shard}`, (abortSignal) => client.send(command, { abortSignal }))
+        for (const stored of page.Items ?? []) found.push(unmarshalDue(stored))
+        after = page.LastEvaluatedKey
+      } while (after !== undefined && found.length < limit)
+      return found
     },
 
     put: async (key, item, expected) => {

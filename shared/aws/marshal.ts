@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import type { Item, Value } from '../core/update-plan.ts'
 import { assert } from '../protocol/kafka-error.ts'
-import type { Key } from '../store/document-store.ts'
+import type { Due, Key } from '../store/document-store.ts'
 import { TABLE } from './tables.ts'
 
 /** A map of DynamoDB's typed values. */
@@ -9,6 +9,7 @@ export type Attributes = Record<string, AttributeValue>
 
 const PK = TABLE.partitionKey.name
 const SK = TABLE.sortKey.name
+const DUE_AT = TABLE.index.sortKey.name
 
 /** A value in DynamoDB's notation: `1` → `{ N: '1' }`. */
 export function marshal(value: Value): AttributeValue {
@@ -50,6 +51,11 @@ export function unmarshalItem(stored: Attributes | undefined): Item | undefined 
 export function unmarshalEntry(stored: Attributes): { readonly key: Key; readonly item: Item } {
   const item = unmarshalItem(stored) ?? {}
   return { key: { pk: stored[PK]?.S ?? '', sk: stored[SK]?.S ?? '' }, item }
+}
+
+/** An entry of the index of due documents. */
+export function unmarshalDue(stored: Attributes): Due {
+  return { key: unmarshalEntry(stored).key, dueAtMs: Number(stored[DUE_AT]?.N) }
 }
 
 function marshalMap(map: Item): Attributes {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { CopyObjectCommand, GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
@@ -11,6 +11,8 @@ import { orAborted, withDeadline } from './deadline.ts'
  */
 export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
   return {
+    location: bucket,
+
     put: (key, chunks, signal) =>
       orStorageError('object not written', key, () =>
         orAborted(signal, async (abortSignal) => {
@@ -24,6 +26,11 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
     get: (key, range, signal) =>
       orStorageError('object not read', key, () =>
         orAborted(signal, (abortSignal) => getRange({ client, bucket, key }, range, abortSignal)),
+      ),
+
+    copyFrom: (location, key, signal) =>
+      orStorageError('object not copied', key, () =>
+        orAborted(signal, (abortSignal) => copyObject({ client, bucket, key }, location, abortSignal)),
       ),
   }
 }
@@ -93,6 +100,22 @@ async function getBytes(
     return range !== undefined && bytes.length < range.end - range.start ? undefined : bytes
   } catch (error) {
     if (isNamed(error, 'NoSuchKey') || isNamed(error, 'InvalidRange')) return undefined
+    throw error
+  }
+}
+
+/** S3 copies by itself. It may answer 200 and only then fail, which the SDK reads as a failure. */
+async function copyObject(
+  { client, bucket, key }: S3Object,
+  location: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const command = new CopyObjectCommand({ Bucket: bucket, Key: key, CopySource: `${location}/${key}` })
+  try {
+    await client.send(command, { abortSignal: signal })
+    return true
+  } catch (error) {
+    if (isNamed(error, 'NoSuchKey')) return false
     throw error
   }
 }
