@@ -2,7 +2,10 @@ import { KafkaError } from '../../shared/protocol/kafka-error.ts'
 import type { DocumentStore } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 
-/** A call of the document store: of a transaction the keys of all its actions, of a list its partition key alone. */
+/**
+ * A call of the document store: of a transaction the keys of all its actions, of a list its partition key alone, of what is
+ * due the shard as `pk`.
+ */
 export interface DocumentCall {
   readonly method: keyof DocumentStore
   readonly pk: string
@@ -11,9 +14,11 @@ export interface DocumentCall {
 
 /** A call of a storage node. */
 export interface ObjectCall {
-  readonly method: keyof ObjectStore
+  readonly method: Exclude<keyof ObjectStore, 'location'>
   readonly nodeId: number
   readonly key: string
+  /** Of a copy, the location it comes from. */
+  readonly from?: string
 }
 
 /** Runs something else around a call: another handler, or the wait for one's turn. */
@@ -34,10 +39,11 @@ export type DocumentFault =
 export type ObjectFault =
   /** Nothing was stored or read. */
   | { readonly fault: 'fails' }
-  /** A put that fails, but whose object is there. */
+  /** A put or copy that fails, but whose object is there. */
   | { readonly fault: 'landsAnyway' }
   /** Nothing happens until the caller aborts. */
   | { readonly fault: 'hangs' }
+  /** There is no such object to read or to copy. */
   | { readonly fault: 'missing' }
   | { readonly fault: 'corrupt' }
   | { readonly fault: 'short' }
@@ -124,6 +130,7 @@ export function faultyDocumentStore(store: DocumentStore): FaultyDocumentStore {
     store,
     get: (key, consistency) => read({ method: 'get', ...key }, () => store.get(key, consistency)),
     list: (pk, query) => read({ method: 'list', pk, sk: '' }, () => store.list(pk, query)),
+    due: (shard, query) => read({ method: 'due', pk: String(shard), sk: '' }, () => store.due(shard, query)),
     put: (key, item, expected) => write({ method: 'put', ...key }, () => store.put(key, item, expected)),
     delete: (key, checks) => write({ method: 'delete', ...key }, () => store.delete(key, checks)),
     update: (key, plan) => write({ method: 'update', ...key }, () => store.update(key, plan)),
@@ -148,13 +155,13 @@ export function faultyObjectStore(nodeId: number, store: ObjectStore): FaultyObj
   const around = async <Answer>(
     call: ObjectCall,
     signal: AbortSignal | undefined,
-    run: () => Promise<Answer>,
+    run: (fault: ObjectFault | undefined) => Promise<Answer>,
   ): Promise<{ answer: Answer; fault: ObjectFault | undefined }> => {
     const fault = script.faultOf(call)
     if (fault?.fault === 'fails') throw nodeFailed(call)
     if (fault?.fault === 'hangs') throw await whenAborted(call, signal)
     if (fault?.fault === 'before') await fault.run()
-    const answer = await run()
+    const answer = await run(fault)
     if (fault?.fault === 'landsAnyway') throw nodeFailed(call)
     if (fault?.fault === 'after') await fault.run()
     return { answer, fault }
@@ -163,6 +170,7 @@ export function faultyObjectStore(nodeId: number, store: ObjectStore): FaultyObj
   return {
     faults: script,
     store,
+    location: store.location,
     put: async (key, chunks, signal) => {
       await around({ method: 'put', nodeId, key }, signal, () => store.put(key, chunks, signal))
     },
@@ -174,6 +182,12 @@ export function faultyObjectStore(nodeId: number, store: ObjectStore): FaultyObj
       const call = { method: 'get', nodeId, key } as const
       const { answer, fault } = await around(call, signal, () => store.get(key, range, signal))
       return answer === undefined ? undefined : damaged(answer, fault)
+    },
+    copyFrom: async (location, key, signal) => {
+      const call = { method: 'copyFrom', nodeId, key, from: location } as const
+      const copy = async (fault: ObjectFault | undefined) =>
+        fault?.fault !== 'missing' && (await store.copyFrom(location, key, signal))
+      return (await around(call, signal, copy)).answer
     },
   }
 }
