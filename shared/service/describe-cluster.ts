@@ -4,27 +4,29 @@ import {
   FEATURES,
   type NodeDescription,
 } from '../protocol/api/cluster.ts'
-import { decodeNode } from '../store/items/cluster-item.ts'
-import { ALL_NODES, CLUSTER_META } from '../store/keys.ts'
+import { decodeLease } from '../store/items/cluster-item.ts'
+import { CONTROLLER } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
+import { readNodes } from './nodes.ts'
 
 /** The cluster, its storage nodes and who controls it (Kafka's DescribeCluster). */
 export async function describeCluster(deps: Deps): Promise<DescribeClusterResponse> {
-  return {
-    clusterId: deps.clusterId,
-    apiVersion: API_VERSION,
-    features: FEATURES,
-    controller: null,
-    nodes: await describeNodes(deps),
-  }
+  const [controller, nodes] = await Promise.all([describeController(deps), describeNodes(deps)])
+  return { clusterId: deps.clusterId, apiVersion: API_VERSION, features: FEATURES, controller, nodes }
 }
 
 /** Every storage node, by id. */
 export async function describeNodes(deps: Deps): Promise<readonly NodeDescription[]> {
-  const query = { ...ALL_NODES, limit: deps.nodes.size, direction: 'ascending' } as const
-  const entries = await deps.documents.list(CLUSTER_META.pk, query)
-  return entries.map(({ item }, nodeId) => {
-    const { zone, incarnation, state, nodeEpoch, holdDownUntilMs } = decodeNode(item)
+  const nodes = await readNodes(deps)
+  return [...nodes].map(([nodeId, { zone, incarnation, state, nodeEpoch, holdDownUntilMs }]) => {
     return { nodeId, zone, incarnation, state, nodeEpoch, holdDownUntilMs }
   })
+}
+
+/** The last holder of the lease, which may be over; none before anything needed a controller. */
+async function describeController(deps: Deps): Promise<DescribeClusterResponse['controller']> {
+  const item = await deps.documents.get(CONTROLLER, 'strong')
+  if (item === undefined) return null
+  const { holder, controllerEpoch: epoch, expiresAtMs } = decodeLease(item)
+  return { holder, epoch, expiresAtMs }
 }

@@ -18,7 +18,7 @@ export interface DescribeClusterResponse {
   readonly clusterId: string
   readonly apiVersion: number
   readonly features: readonly string[]
-  /** Who holds the controller lease; null when nobody needs to. */
+  /** Who held the controller lease last, and until when at the latest; null before anything needed a controller. */
   readonly controller: {
     readonly holder: string
     readonly epoch: number
