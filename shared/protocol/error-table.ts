@@ -104,6 +104,7 @@ export const ERRORS = {
   PRODUCER_FENCED: caller(90),
   RESOURCE_NOT_FOUND: server(91),
   UNKNOWN_TOPIC_ID: stale(100, 404),
+  BROKER_ID_NOT_REGISTERED: refused(102, 404),
   INCONSISTENT_TOPIC_ID: stale(103, 400),
   TRANSACTIONAL_ID_NOT_FOUND: refused(105, 404),
 } as const satisfies Record<string, ErrorFacts>

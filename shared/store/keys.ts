@@ -14,6 +14,9 @@ export const CLUSTER_META: Key = { pk: 'CLUSTER', sk: 'META' }
 
 export const CONTROLLER: Key = { pk: 'CLUSTER', sk: 'CONTROLLER' }
 
+/** Faults that a service for development makes its storage nodes have. */
+export const DEV_FAULTS: Key = { pk: 'CLUSTER', sk: 'DEV#FAULTS' }
+
 /** Topics by name. */
 export const TOPICS = 'TOPICS'
 
