@@ -5,11 +5,12 @@ import type { Deps } from './deps.ts'
 import { pages } from './find-batch.ts'
 import type { Partition } from './heads.ts'
 
-/** Which batches to look up: those of [from, end), as many as fit into `maxBytes`, at least one. */
+/** Which batches to look up: those of [from, end), at most `maxBatches`, and as many as fit into `maxBytes`, at least one. */
 interface Wanted {
   readonly from: number
   readonly end: number
   readonly maxBytes: number
+  readonly maxBatches?: number
 }
 
 /**
@@ -86,7 +87,9 @@ function addBatches(found: Found, batches: readonly LocatedBatch[], wanted: Want
     if (batch.baseOffset > found.nextOffset) return
     const { length } = batch.reference
     found.full =
-      batch.endOffset > wanted.end || (found.batches.length > 0 && found.bytes + length > wanted.maxBytes)
+      batch.endOffset > wanted.end ||
+      found.batches.length === wanted.maxBatches ||
+      (found.batches.length > 0 && found.bytes + length > wanted.maxBytes)
     if (found.full) return
     found.batches.push(batch)
     found.bytes += length
