@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import { CopyObjectCommand, GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { KafkaError } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
 import { orAborted, withDeadline } from './deadline.ts'
+import { isNamed, orStorageError } from './s3-errors.ts'
 
 /**
  * One storage node in an S3 bucket, a directory bucket or another. `client` must send each call once (`s3Client`): a body is
@@ -14,22 +14,22 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
     location: bucket,
 
     put: (key, chunks, signal) =>
-      orStorageError('object not written', key, () =>
+      orStorageError(`object not written key=${key}`, () =>
         orAborted(signal, async (abortSignal) => {
           await client.send(putCommand(bucket, key, chunks), { abortSignal })
         }),
       ),
 
     putIfAbsent: (key, chunks) =>
-      orStorageError('object not written', key, () => putIfAbsent(client, bucket, key, chunks)),
+      orStorageError(`object not written key=${key}`, () => putIfAbsent(client, bucket, key, chunks)),
 
     get: (key, range, signal) =>
-      orStorageError('object not read', key, () =>
+      orStorageError(`object not read key=${key}`, () =>
         orAborted(signal, (abortSignal) => getRange({ client, bucket, key }, range, abortSignal)),
       ),
 
     copyFrom: (location, key, signal) =>
-      orStorageError('object not copied', key, () =>
+      orStorageError(`object not copied key=${key}`, () =>
         orAborted(signal, (abortSignal) => copyObject({ client, bucket, key }, location, abortSignal)),
       ),
   }
@@ -118,22 +118,4 @@ async function copyObject(
     if (isNamed(error, 'NoSuchKey')) return false
     throw error
   }
-}
-
-async function orStorageError<Answer>(
-  fact: string,
-  key: string,
-  call: () => Promise<Answer>,
-): Promise<Answer> {
-  try {
-    return await call()
-  } catch (error) {
-    if (error instanceof KafkaError) throw error
-    const cause = error instanceof Error ? error.name : String(error)
-    throw new KafkaError('KAFKA_STORAGE_ERROR', `${fact} key=${key} cause=${cause}`, { cause: error })
-  }
-}
-
-function isNamed(error: unknown, name: string): boolean {
-  return error instanceof Error && error.name === name
 }
