@@ -93,6 +93,29 @@ test('two in-memory stores share nothing', async () => {
   expect(await first.nodes.get(0)?.get('x', undefined, signal)).toBeUndefined()
 })
 
+test.each([
+  { name: 'on disk', openStores: () => open(temporaryFolder(), 2) },
+  { name: 'in memory', openStores: () => openInMemory({ nodes: 2 }) },
+])(
+  'a wiped node has nothing and goes on, and the other keeps what it has ($name)',
+  async ({ openStores }) => {
+    const stores = openStores()
+    const [wiped, other] = [stores.nodes.get(0), stores.nodes.get(1)]
+    for (const node of [wiped, other]) {
+      await node?.putIfAbsent('incarnation', [Uint8Array.of(1)])
+      await node?.put('wal/hour/x', [Uint8Array.of(2)], signal)
+    }
+    await stores.wipe(0)
+    expect(await wiped?.get('incarnation', undefined, signal)).toBeUndefined()
+    expect(await wiped?.get('wal/hour/x', undefined, signal)).toBeUndefined()
+    expect(await other?.get('incarnation', undefined, signal)).toEqual(Uint8Array.of(1))
+    expect(await wiped?.copyFrom(other?.location ?? '', 'wal/hour/x', signal)).toBe(true)
+    expect(await wiped?.putIfAbsent('incarnation', [Uint8Array.of(3)])).toBe(true)
+    await expect(stores.wipe(2)).rejects.toThrow('no such storage node node=2')
+    stores.close()
+  },
+)
+
 function open(path: string, nodes: number) {
   return openDataDirectory({ path, nodes, durability: 'process' })
 }

@@ -1,5 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { absent, copy, copyPlus, equal, fewer, less, present, set } from '../../shared/core/update-plan.ts'
+import {
+  absent,
+  copy,
+  copyPlus,
+  equal,
+  fewer,
+  less,
+  present,
+  remove,
+  set,
+} from '../../shared/core/update-plan.ts'
 import type { DocumentStore, Key } from '../../shared/store/document-store.ts'
 
 /**
@@ -177,6 +187,86 @@ export function documentStoreContract(name: string, makeStore: () => Promise<Doc
       test('other partition keys are not listed', async () => {
         await store.put({ pk: `${pk}#1`, sk: 'PAGE#1' }, {}, 'absent')
         expect(await names(all)).toHaveLength(7)
+      })
+    })
+
+    describe('due', () => {
+      const FAR_MS = Number.MAX_SAFE_INTEGER
+      let shard: number
+      const put = (sk: string, dueAtMs: number, dueShard = shard) =>
+        store.put(key(sk), { dueShard, dueAtMs }, 'absent')
+      const due = (untilMs = FAR_MS, limit = 100) => store.due(shard, { untilMs, limit })
+      const dueKeys = async () => (await due()).map((found) => found.key.sk)
+
+      beforeEach(() => {
+        shard = Math.trunc(Math.random() * 2 ** 40)
+      })
+
+      test('documents come by shard, the longest due first, with their keys', async () => {
+        await put('C', 30)
+        await put('A', 1_790_000_000_000)
+        await put('B', 9)
+        await put('other', 1, shard + 1)
+        expect(await due()).toEqual([
+          { key: key('B'), dueAtMs: 9 },
+          { key: key('C'), dueAtMs: 30 },
+          { key: key('A'), dueAtMs: 1_790_000_000_000 },
+        ])
+        expect(await store.due(shard + 1, { untilMs: FAR_MS, limit: 1 })).toEqual([
+          { key: key('other'), dueAtMs: 1 },
+        ])
+        expect(await store.due(shard + 2, { untilMs: FAR_MS, limit: 1 })).toEqual([])
+      })
+
+      test('a document is due from its time on', async () => {
+        await put('A', 10)
+        await put('B', 20)
+        expect(await due(9)).toEqual([])
+        expect(await due(10)).toEqual([{ key: key('A'), dueAtMs: 10 }])
+        expect(await due(19)).toHaveLength(1)
+        expect(await due(20)).toHaveLength(2)
+      })
+
+      test('the limit counts from the longest due, and documents of one time all come', async () => {
+        await put('A', 10)
+        await put('B', 10)
+        await put('C', 10)
+        await put('D', 5)
+        expect(await due(FAR_MS, 1)).toEqual([{ key: key('D'), dueAtMs: 5 }])
+        expect(await due(FAR_MS, 3)).toHaveLength(3)
+        expect((await dueKeys()).toSorted()).toEqual(['A', 'B', 'C', 'D'])
+      })
+
+      test('a document without both attributes is not due', async () => {
+        await store.put(key('A'), { dueShard: shard }, 'absent')
+        await store.put(key('B'), { dueAtMs: 1 }, 'absent')
+        await store.put(key('C'), { in: { dueShard: shard, dueAtMs: 1 } }, 'absent')
+        expect(await due()).toEqual([])
+      })
+
+      test('what changes a document changes when it is due', async () => {
+        await store.put(key('put'), { dueShard: shard }, 'absent')
+        await store.put(key('put'), { dueShard: shard, dueAtMs: 1 }, 1)
+        await put('updated', 9)
+        await store.update(key('updated'), { checks: [], changes: [set(['dueAtMs'], 2)] })
+        await store.update(key('made'), {
+          checks: [],
+          changes: [set(['dueShard'], shard), set(['dueAtMs'], 3)],
+        })
+        await put('moved', 9, shard + 1)
+        const move = { checks: [], changes: [set(['dueShard'], shard), set(['dueAtMs'], 4)] }
+        await store.transact([{ action: 'update', key: key('moved'), plan: move }])
+        expect(await dueKeys()).toEqual(['put', 'updated', 'made', 'moved'])
+        expect(await store.due(shard + 1, { untilMs: FAR_MS, limit: 1 })).toEqual([])
+      })
+
+      test('what is settled or deleted is not due', async () => {
+        for (const sk of ['replaced', 'settled', 'deleted', 'removed']) await put(sk, 1)
+        await store.put(key('replaced'), { dueShard: shard }, 1)
+        await store.update(key('settled'), { checks: [], changes: [remove(['dueAtMs'])] })
+        await store.delete(key('deleted'), [])
+        await store.transact([{ action: 'delete', key: key('removed'), checks: [] }])
+        expect(await due()).toEqual([])
       })
     })
 

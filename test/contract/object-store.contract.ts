@@ -2,13 +2,17 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 
 /**
- * What every ObjectStore promises. `makeStore` opens one for each test; it may keep the objects of others, as every test
- * has keys of its own.
+ * What every ObjectStore promises. `makeStores` opens two nodes of one kind for each test; they may keep the objects of
+ * others, as every test has keys of its own.
  */
-export function objectStoreContract(name: string, makeStore: () => Promise<ObjectStore>): void {
+export function objectStoreContract(
+  name: string,
+  makeStores: () => Promise<readonly [ObjectStore, ObjectStore]>,
+): void {
   describe(name, () => {
     const { signal } = new AbortController()
     let store: ObjectStore
+    let source: ObjectStore
     let key: string
     const read = async (range?: [number, number]) => {
       const bytes = await store.get(key, range && { start: range[0], end: range[1] }, signal)
@@ -16,7 +20,7 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Objec
     }
 
     beforeEach(async () => {
-      store = await makeStore()
+      ;[store, source] = await makeStores()
       key = `wal/2026-01-01T00/${crypto.randomUUID()}`
     })
 
@@ -106,6 +110,72 @@ export function objectStoreContract(name: string, makeStore: () => Promise<Objec
       const bytes = await store.get(key, undefined, signal)
       expect(bytes?.length).toBe(100_000)
       expect(bytes?.every((byte) => byte === stored.indexOf(true))).toBe(true)
+    })
+
+    describe('copyFrom', () => {
+      const copy = () => store.copyFrom(source.location, key, signal)
+
+      test('the object stands under the same key in both nodes, each of which can be the source', async () => {
+        await source.put(key, [bytesOf(1, 2), bytesOf(3)], signal)
+        expect(await copy()).toBe(true)
+        expect(await read()).toEqual([1, 2, 3])
+        expect(await source.get(key, { start: 1, end: 3 }, signal)).toEqual(bytesOf(2, 3))
+        await store.put(`${key}-2`, [bytesOf(4)], signal)
+        expect(await source.copyFrom(store.location, `${key}-2`, signal)).toBe(true)
+        expect(await source.get(`${key}-2`, undefined, signal)).toEqual(bytesOf(4))
+      })
+
+      test('an object that the source has not is not copied, and one that was here stays', async () => {
+        expect(await copy()).toBe(false)
+        expect(await read()).toBeUndefined()
+        await store.put(key, [bytesOf(1)], signal)
+        expect(await copy()).toBe(false)
+        expect(await read()).toEqual([1])
+      })
+
+      test('a folder is no object, and nothing stands below one', async () => {
+        await source.put(`${key}/below`, [bytesOf(1)], signal)
+        expect(await copy()).toBe(false)
+        await source.put(`${key}-2`, [bytesOf(1)], signal)
+        expect(await store.copyFrom(source.location, `${key}-2/below`, signal)).toBe(false)
+      })
+
+      test('a copy repeated is harmless, also ten times at once and over an object that was put', async () => {
+        await source.put(key, [bytesOf(1, 2)], signal)
+        await store.put(key, [bytesOf(1, 2)], signal)
+        const copies = await Promise.all(Array.from({ length: 10 }, copy))
+        expect(copies.every((copied) => copied)).toBe(true)
+        expect(await read()).toEqual([1, 2])
+      })
+
+      test('what was copied is left alone when the source is written again', async () => {
+        await source.put(key, [bytesOf(1, 2)], signal)
+        await copy()
+        await source.put(key, [bytesOf(3, 4)], signal)
+        expect(await read()).toEqual([1, 2])
+      })
+
+      test('a large object and an empty one are copied whole', async () => {
+        const large = Buffer.alloc(5_000_000, 'stratolog')
+        await source.put(key, [large], signal)
+        await source.put(`${key}-2`, [], signal)
+        expect(await copy()).toBe(true)
+        expect(await store.copyFrom(source.location, `${key}-2`, signal)).toBe(true)
+        expect(large.equals((await store.get(key, undefined, signal)) ?? bytesOf())).toBe(true)
+        expect(await store.get(`${key}-2`, undefined, signal)).toHaveLength(0)
+      })
+
+      test('a source that is not there is a failure, not an absent object', async () => {
+        const nowhere = store.copyFrom(`${source.location}-that-never-was`, key, signal)
+        await expect(nowhere).rejects.toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR' })
+      })
+
+      test('an aborted copy rejects', async () => {
+        await source.put(key, [bytesOf(1)], signal)
+        const aborted = store.copyFrom(source.location, key, AbortSignal.abort())
+        await expect(aborted).rejects.toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR' })
+        expect(await read()).toBeUndefined()
+      })
     })
   })
 }

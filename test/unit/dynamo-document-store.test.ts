@@ -97,6 +97,34 @@ const failures: readonly Failure[] = [
   },
 ]
 
+test('what is due is read from the index, eventually, page after page up to the limit', async () => {
+  const entry = (pk: string, dueAtMs: number) => ({
+    pk: { S: pk },
+    sk: { S: 'HEAD' },
+    dueShard: { N: '3' },
+    dueAtMs: { N: `${dueAtMs}` },
+  })
+  const pages = [
+    { Items: [entry('P#1', 5)], LastEvaluatedKey: entry('P#1', 5) },
+    { Items: [], LastEvaluatedKey: entry('P#1', 6) },
+    { Items: [entry('P#2', 7), entry('P#3', 8)], LastEvaluatedKey: entry('P#3', 8) },
+  ]
+  const { endpoint, store } = await storeOn(() => ({ status: 200, body: JSON.stringify(pages.shift()) }))
+  const due = await store.due(3, { untilMs: 9, limit: 3 })
+  expect(due.map(({ key: { pk }, dueAtMs }) => [pk, dueAtMs])).toEqual([
+    ['P#1', 5],
+    ['P#2', 7],
+    ['P#3', 8],
+  ])
+  const queries = endpoint.requests.map(({ body }) => JSON.parse(String(body)))
+  expect(queries.map(({ Limit, ExclusiveStartKey }) => [Limit, ExclusiveStartKey?.dueAtMs])).toEqual([
+    [3, undefined],
+    [2, { N: '5' }],
+    [2, { N: '6' }],
+  ])
+  expect(queries.every((query) => query.IndexName === 'DUE' && query.ConsistentRead !== true)).toBe(true)
+})
+
 describe('failures', () => {
   test.each(failures)('$name: a write is $write and sent once', async ({ answer, write }) => {
     const { endpoint, store } = await storeOn(() => answer)

@@ -2,11 +2,13 @@ import { describe, expect, test, vi } from 'vitest'
 import { s3Client } from '../../shared/aws/clients.ts'
 import { s3ObjectStore } from '../../shared/aws/s3-object-store.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
+import type { ObjectStore } from '../../shared/store/object-store.ts'
 import { type FakeAnswer, type FakeRequest, fakeEndpoint } from '../support/fake-endpoint.ts'
 
 const { signal } = new AbortController()
 const chunks = [Uint8Array.of(1, 2), Uint8Array.of(3)]
 const OK: FakeAnswer = { status: 200 }
+const COPIED: FakeAnswer = { status: 200, body: '<CopyObjectResult><ETag>"1"</ETag></CopyObjectResult>' }
 const UNAVAILABLE: FakeAnswer = { status: 503, body: error('SlowDown') }
 const DIRECTORY_BUCKET = 'node--use1-az4--x-s3'
 const failure = { errorName: 'KAFKA_STORAGE_ERROR' }
@@ -46,6 +48,26 @@ describe('what goes over the wire', () => {
     const { endpoint, store } = await storeOn(() => conflict)
     await expect(store.putIfAbsent('incarnation', chunks)).rejects.toMatchObject(failure)
     expect(endpoint.requests).toHaveLength(LIMITS.conditionalPutTries)
+  })
+
+  test('a copy names its source, which S3 reads by itself', async () => {
+    const { endpoint, store } = await storeOn(() => COPIED)
+    expect(await store.copyFrom('other-node', 'wal/2026-01-01T00/x', signal)).toBe(true)
+    expect(endpoint.requests).toMatchObject([
+      { method: 'PUT', url: '/node/wal/2026-01-01T00/x?x-id=CopyObject', body: Buffer.alloc(0) },
+    ])
+    expect(endpoint.requests[0]?.headers['x-amz-copy-source']).toBe('other-node/wal/2026-01-01T00/x')
+  })
+
+  test.each([
+    { name: 'refused', answer: UNAVAILABLE },
+    { name: 'that fails after S3 answered 200', answer: { status: 200, body: error('InternalError') } },
+    { name: 'from an absent bucket', answer: { status: 404, body: error('NoSuchBucket') } },
+    { name: 'cut off', answer: 'reset' as const },
+  ])('a copy $name is a failure, and sent once', async ({ answer }) => {
+    const { endpoint, store } = await storeOn(() => answer)
+    await expect(store.copyFrom('other-node', 'wal/x', signal)).rejects.toMatchObject(failure)
+    expect(endpoint.requests).toHaveLength(1)
   })
 
   test('an absent bucket is a failure, not an absent object', async () => {
@@ -94,13 +116,16 @@ describe('connections', () => {
     expect(connectionsOf(endpoint)).toEqual([0, 1])
   })
 
-  test('a put whose signal aborts rejects, and its connection is gone', async () => {
+  test.each<{ name: string; call: (store: ObjectStore, signal: AbortSignal) => Promise<unknown> }>([
+    { name: 'put', call: (store, aborted) => store.put('wal/x', chunks, aborted) },
+    { name: 'copy', call: (store, aborted) => store.copyFrom('other-node', 'wal/x', aborted) },
+  ])('a $name whose signal aborts rejects, and its connection is gone', async ({ call }) => {
     const controller = new AbortController()
     const { endpoint, store } = await storeOn(() => {
       setImmediate(() => controller.abort())
       return 'hang'
     })
-    await expect(store.put('wal/x', chunks, controller.signal)).rejects.toMatchObject(failure)
+    await expect(call(store, controller.signal)).rejects.toMatchObject(failure)
     endpoint.answer = () => OK
     await store.put('wal/x', chunks, signal)
     expect(connectionsOf(endpoint)).toEqual([0, 1])
@@ -141,6 +166,14 @@ describe('sessions of a directory bucket', () => {
     })
     process.off('unhandledRejection', unhandled)
     expect(unhandled).not.toHaveBeenCalled()
+  })
+
+  test('a copy between directory buckets needs none: S3 takes it with the credentials alone', async () => {
+    const { endpoint, store } = await storeOn(() => COPIED, DIRECTORY_BUCKET)
+    expect(await store.copyFrom('other--use1-az5--x-s3', 'wal/x', signal)).toBe(true)
+    expect(endpoint.requests.filter(isSession)).toEqual([])
+    expect(endpoint.requests[0]?.headers['x-amz-copy-source']).toBe('other--use1-az5--x-s3/wal/x')
+    expect(endpoint.requests[0]?.headers).not.toHaveProperty('x-amz-s3session-token')
   })
 
   test('a call does not outlast its signal while it waits for a session', async () => {
