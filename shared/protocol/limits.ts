@@ -38,6 +38,34 @@ export const LIMITS = {
   maxDuplicatePages: 16,
   /** Re-reads of a head whose entry or object was not found, before the corruption alarm. */
   maxReadRestarts: 3,
+  /** Objects copied at once from storage node to storage node, and the time-out of one copy. */
+  parallelCopies: 16,
+  copyTimeoutMs: 5000,
+  /** Writes of a head by one catch-up that others may refuse: each of them means that they got on. */
+  maxFillRounds: 100,
+  /** What one catch-up task copies to each replica before another one goes on, and for how long: less than a Lambda may run. */
+  catchUpObjects: 100_000,
+  catchUpMs: 20_000,
+  /** What an append copies itself where an in-sync replica lacks something; more is left to the catch-up task. */
+  gapCopyObjects: 16,
+  gapCopyMs: 1000,
+  /** How long an in-sync replica may lack something: Kafka's replica.lag.time.max.ms, a third of it. */
+  replicaLagMs: 10_000,
+  /** Topics after which a walk of the controller says how far it got. */
+  walkTopics: 20,
+  /** Steps that one visit of the controller takes with a partition: from fence to settled are fewer. */
+  maxReconcileSteps: 16,
+  /** Documents taken from each shard of the index of due work at once. */
+  dueDocuments: 100,
+  /** When a partition is looked at again whose leader or replicas wait for a node, or for copies. */
+  leaderlessRetryMs: 10_000,
+  waitRetryMs: 60_000,
+  catchUpRetryMs: 30_000,
+  /** How long a waking controller waits for another one's lease, and how often it asks. */
+  leaseWaitMs: 6000,
+  leasePollMs: 200,
+  /** Rounds of one controller: nodes that change while it works are looked at again. */
+  maxControllerRounds: 10,
   /** GETs under way for one fetch. */
   parallelGets: 8,
   /** Poll of the high watermark by a waiting fetch: doubles from the first to the second. */

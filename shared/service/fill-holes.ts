@@ -1,0 +1,152 @@
+import { replicasHolding } from '../core/fetch-plan.ts'
+import { type Head, nodeOf, replicaName } from '../core/head.ts'
+import { fillHole } from '../core/isr-commands.ts'
+import { logEndOf, replicasToFill } from '../core/replica.ts'
+import { walKey } from '../core/wal-object.ts'
+import { KafkaError } from '../protocol/kafka-error.ts'
+import { decodeNode } from '../store/items/cluster-item.ts'
+import { nodeKey } from '../store/keys.ts'
+import { concurrently } from './concurrent.ts'
+import type { Deps } from './deps.ts'
+import { type Partition, partitionName, updateHead } from './heads.ts'
+import { readIncarnation } from './incarnation.ts'
+import { locateBatches } from './locate-batches.ts'
+
+/** How much one call may copy: objects to each replica, and for how long it goes on beginning to. */
+export interface CopyBudget {
+  readonly maxObjects: number
+  readonly maxMs: number
+}
+
+/**
+ * Gives the replicas of the ISR and those that join what they lack, copied from storage node to storage node, and says
+ * so in the head. May be done by several at once, stopped anywhere and repeated. Answers the newest head; one that still
+ * has holes to fill means that the budget is used up, or that a node could not be reached.
+ */
+export async function fillHoles(
+  deps: Deps,
+  partition: Partition,
+  start: Head,
+  budget: CopyBudget,
+): Promise<Head> {
+  const endMs = deps.clock.nowMs() + budget.maxMs
+  const left = new Map<string, number>()
+  const copied = new Set<string>()
+  let head = start
+  // Each round copies something, or is refused by another one's progress: the bound is for one that never gets through.
+  for (let rounds = 0; rounds < budget.maxObjects + deps.limits.maxFillRounds; rounds += 1) {
+    const replica = mostBehind(
+      head,
+      replicasToFill(head).filter((replica) => (left.get(replica) ?? budget.maxObjects) > 0),
+    )
+    if (replica === undefined || deps.clock.nowMs() >= endMs) break
+    const maxBatches = left.get(replica) ?? budget.maxObjects
+    const part = await fillPart(deps, partition, { head, replica, maxBatches, copied })
+    left.set(replica, part.failed ? 0 : maxBatches - part.batches)
+    if (part.head === undefined) break
+    head = part.head
+    await deps.clock.giveWay()
+  }
+  return head
+}
+
+/** One replica's share: which of its batches to copy, and the objects that this call copied before. */
+interface Part {
+  readonly head: Head
+  readonly replica: string
+  readonly maxBatches: number
+  readonly copied: Set<string>
+}
+
+/** What came of it: the head as it is then, undefined when the topic is gone. */
+interface Filled {
+  readonly head: Head | undefined
+  readonly batches: number
+  readonly failed: boolean
+}
+
+/** Most batches that one write of the head accounts for: what is copied after it would be copied again. */
+const PART_BATCHES = 256
+const PART_BYTES = 16 * 1024 * 1024
+
+async function fillPart(deps: Deps, partition: Partition, part: Part): Promise<Filled> {
+  const { head, replica } = part
+  try {
+    await requireIncarnation(deps, replica)
+    const { filledTo, batches } = await copyBatches(deps, partition, part)
+    if (filledTo === undefined) return { head, batches, failed: true }
+    const verdict = await updateHead(deps, partition, fillHole(head, replica, filledTo))
+    return { head: verdict.head, batches, failed: false }
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    const facts = { partition: partitionName(partition), replica, error: error.message }
+    deps.log.warn('replica could not be given what it lacks', facts)
+    return { head, batches: 0, failed: true }
+  }
+}
+
+/**
+ * Copies count only for the bucket that the replica is named by. One that is emptied after this look loses what it was
+ * given like all else it had.
+ */
+async function requireIncarnation(deps: Deps, replica: string): Promise<void> {
+  const nodeId = nodeOf(replica)
+  const [item, found] = await Promise.all([
+    deps.documents.get(nodeKey(nodeId), 'strong'),
+    readIncarnation(deps, nodeId),
+  ])
+  const node = item === undefined ? undefined : decodeNode(item)
+  if (node?.incarnationId === found && replicaName(nodeId, node?.incarnation ?? 0) === replica) return
+  throw new KafkaError('KAFKA_STORAGE_ERROR', `storage node has another bucket replica=${replica}`)
+}
+
+/** Copies the first batches that the replica lacks; `filledTo` is where it then ends, undefined when none could be copied. */
+async function copyBatches(deps: Deps, partition: Partition, { head, replica, maxBatches, copied }: Part) {
+  const end = head.holeEnd[replica] ?? 0
+  const from = Math.max(head.holeStart[replica] ?? 0, head.sealedEnd, head.logStartOffset)
+  if (from >= end) return { filledTo: end, batches: 0 }
+  const batches = await locateBatches(deps, partition, head, {
+    from,
+    end,
+    maxBytes: PART_BYTES,
+    maxBatches: Math.min(maxBatches, PART_BATCHES),
+  })
+  if (batches === undefined || batches.length === 0) return { filledTo: undefined, batches: 0 }
+  const keys = batches.map((batch) => walKey(batch.reference.objectId))
+  const missing = [...new Set(keys)].filter((key) => !copied.has(`${replica}/${key}`))
+  await concurrently(missing, deps.limits.parallelCopies, async (key) => {
+    const batch = batches[keys.indexOf(key)]
+    const sources = replicasHolding(head, batch?.endOffset ?? end).filter((source) => source !== replica)
+    if (await copyFromAny(deps, sources, { key, replica })) copied.add(`${replica}/${key}`)
+  })
+  const failedAt = keys.findIndex((key) => !copied.has(`${replica}/${key}`))
+  const held = failedAt < 0 ? batches : batches.slice(0, failedAt)
+  return { filledTo: held.at(-1)?.endOffset, batches: held.length }
+}
+
+async function copyFromAny(
+  deps: Deps,
+  sources: readonly string[],
+  { key, replica }: { key: string; replica: string },
+): Promise<boolean> {
+  const target = deps.nodes.get(nodeOf(replica))
+  for (const source of sources) {
+    const location = deps.nodes.get(nodeOf(source))?.location
+    if (location === undefined || target === undefined) continue
+    const timeout = deps.clock.timeout(deps.limits.copyTimeoutMs)
+    try {
+      if (await target.copyFrom(location, key, timeout.signal)) return true
+      deps.log.warn('replica lacks an object that it must have', { replica: source, key })
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      deps.log.warn('object was not copied', { from: source, to: replica, key, error: error.message })
+    } finally {
+      timeout.cancel()
+    }
+  }
+  return false
+}
+
+function mostBehind(head: Head, replicas: readonly string[]): string | undefined {
+  return replicas.toSorted((a, b) => logEndOf(head, a) - logEndOf(head, b))[0]
+}
