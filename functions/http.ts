@@ -4,22 +4,30 @@ import { asKafkaError } from '../shared/service/rows.ts'
 import { type AccessPolicy, checkAccess, corsHeaders, preflightResponse } from './access-policy.ts'
 import { errorResponse, requestIdOf } from './envelope.ts'
 import { clockOfRequest } from './give-way.ts'
-import type { Handler, Handlers } from './handler.ts'
+import type { Handler } from './handler.ts'
 import { checkExpectation, checkWireSize, decodedBody } from './http-body.ts'
 import type { Dialect, HttpRequest, HttpResponse } from './http-types.ts'
 import { contentTypeOf, unsupportedMediaType } from './media-type.ts'
-import { newRouter, type Router } from './router.ts'
+import { newRouter, type RouteRow, type Router } from './router.ts'
 import { ROUTES } from './routes.ts'
 
 /** Answers every request; it never rejects. */
 export type HttpService = (request: HttpRequest) => Promise<HttpResponse>
 
+/** Handlers by the name that a table of routes gives them. */
+type NamedHandlers = Readonly<Partial<Record<string, Handler>>>
+
 /**
  * The service as Request → Response on bytes: the checks of http-api §0 in their order, then the route's handler.
  * A route whose handler is not among `handlers` is another function's.
  */
-export function httpService(deps: Deps, policy: AccessPolicy, handlers: Handlers): HttpService {
-  const router = newRouter(ROUTES)
+export function httpService(
+  deps: Deps,
+  policy: AccessPolicy,
+  handlers: NamedHandlers,
+  routes: readonly RouteRow[] = ROUTES,
+): HttpService {
+  const router = newRouter(routes)
   return async (request) => {
     const requestId = requestIdOf(request.headers['x-request-id'], deps.randomBytes)
     const response = await respond({ deps, policy, router, handlers, requestId }, request)
@@ -36,13 +44,13 @@ interface Context {
   readonly deps: Deps
   readonly policy: AccessPolicy
   readonly router: Router
-  readonly handlers: Handlers
+  readonly handlers: NamedHandlers
   readonly requestId: string
 }
 
 async function respond(context: Context, request: HttpRequest): Promise<HttpResponse> {
   const { deps, policy, router, handlers, requestId } = context
-  const dialect: Dialect = request.path.startsWith('/v1/') ? 'v1' : 'rest'
+  const dialect: Dialect = NATIVE_PATH.test(request.path) ? 'v1' : 'rest'
   try {
     checkAccess(policy, request.headers)
     checkExpectation(request)
@@ -73,6 +81,7 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
   }
 }
 
+const NATIVE_PATH = /^\/(v1|dev)\//
 const NO_BODY = new Uint8Array(0)
 
 function servedElsewhere(api: string): KafkaError {

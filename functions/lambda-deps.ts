@@ -1,3 +1,4 @@
+import type { S3Client } from '@aws-sdk/client-s3'
 import * as z from 'zod'
 import { dynamoClient, s3Client } from '../shared/aws/clients.ts'
 import { dynamoDocumentStore } from '../shared/aws/dynamo-document-store.ts'
@@ -9,6 +10,8 @@ import { LIMITS } from '../shared/protocol/limits.ts'
 import { bootCluster, findCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
 import type { Deps } from '../shared/service/deps.ts'
+import type { DocumentStore } from '../shared/store/document-store.ts'
+import type { ObjectStore } from '../shared/store/object-store.ts'
 import type { AccessPolicy } from './access-policy.ts'
 import { nameAndValue, parseEnvironment } from './environment.ts'
 import type { LambdaOptions } from './lambda.ts'
@@ -41,40 +44,72 @@ function parseStores(environment: NodeJS.ProcessEnv): z.infer<typeof environment
   )
 }
 
+/** The stores of a deployment, and the client of its storage nodes. */
+interface AwsStores {
+  readonly documents: DocumentStore
+  readonly nodes: ReadonlyMap<number, ObjectStore>
+  /** Zone of storage node i. */
+  readonly zones: readonly string[]
+  readonly s3: S3Client
+}
+
 /**
- * What makes a Lambda's dependencies. The clients are made at once, so that this happens while the environment starts;
- * the rest on the first call. `find` is for a role that may only read: it does not make a cluster that is not there.
+ * What finds the stores that the environment names; the clients are made at once.
  *
- * Rejects as `bootCluster` and `findCluster` do, and with INVALID_CONFIG when the environment is incomplete.
+ * Throws KafkaError INVALID_CONFIG when the environment is incomplete.
  */
-export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
+export function awsStores(): () => AwsStores {
   const dynamo = dynamoClient()
   const s3 = s3Client({ pathStyle: process.env.AWS_ENDPOINT_URL !== undefined })
-  return async () => {
+  return () => {
     const { STRATOLOG_TABLE: table, STRATOLOG_NODES: buckets } = parseStores(process.env)
-    const { configs: given, corsOrigins } = parseEnvironment(process.env)
-    const configs = parseClusterConfigs(given, buckets.length)
-    const documents = dynamoDocumentStore(dynamo, table)
-    const nodes = new Map(buckets.map(({ bucket }, nodeId) => [nodeId, s3ObjectStore(s3, bucket)]))
-    const ports = { documents, nodes, clock: systemClock, randomBytes }
-    const zoneOf = (nodeId: number) => buckets[nodeId]?.zone ?? ''
-    const { clusterId, changedNodes } = await (boot === 'make'
-      ? bootCluster(ports, zoneOf)
-      : findCluster(ports))
-    const deps: Deps = {
-      ...ports,
-      clusterId,
-      tasks: { trigger: async () => undefined },
-      environmentId: newEnvironmentId(),
-      codecs: nodeCodecs,
-      configs,
-      limits: LIMITS,
-      maxFetchWaitMs: MAX_FETCH_WAIT_MS,
-      caches: newCaches(),
-      log: stderrLogger,
+    return {
+      documents: dynamoDocumentStore(dynamo, table),
+      nodes: new Map(buckets.map(({ bucket }, nodeId) => [nodeId, s3ObjectStore(s3, bucket)])),
+      zones: buckets.map(({ zone }) => zone),
+      s3,
     }
-    if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
-    const policy: AccessPolicy = { hosts: 'any', corsOrigins }
-    return { deps, policy }
   }
+}
+
+/**
+ * What makes a Lambda's dependencies. The clients are made at once, so that this happens while the environment starts;
+ * the rest on the first call.
+ *
+ * Rejects as `depsOn` does, and with INVALID_CONFIG when the environment is incomplete.
+ */
+export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
+  const stores = awsStores()
+  return async () => depsOn(stores(), boot)
+}
+
+/**
+ * Puts a Lambda's dependencies together. `find` is for a role that may only read: it does not make a cluster that is not
+ * there.
+ *
+ * Rejects as `bootCluster` and `findCluster` do, and with INVALID_CONFIG when a cluster config is not one.
+ */
+export async function depsOn(
+  { documents, nodes, zones }: Omit<AwsStores, 's3'>,
+  boot: 'make' | 'find',
+): Promise<{ readonly deps: Deps; readonly policy: AccessPolicy }> {
+  const { configs: given, corsOrigins } = parseEnvironment(process.env)
+  const configs = parseClusterConfigs(given, nodes.size)
+  const ports = { documents, nodes, clock: systemClock, randomBytes }
+  const booted = boot === 'make' ? bootCluster(ports, (nodeId) => zones[nodeId] ?? '') : findCluster(ports)
+  const { clusterId, changedNodes } = await booted
+  const deps: Deps = {
+    ...ports,
+    clusterId,
+    tasks: { trigger: async () => undefined },
+    environmentId: newEnvironmentId(),
+    codecs: nodeCodecs,
+    configs,
+    limits: LIMITS,
+    maxFetchWaitMs: MAX_FETCH_WAIT_MS,
+    caches: newCaches(),
+    log: stderrLogger,
+  }
+  if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
+  return { deps, policy: { hosts: 'any', corsOrigins } }
 }

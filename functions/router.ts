@@ -1,14 +1,14 @@
-import type { ApiName } from './routes.ts'
-
-interface RouteRow {
+/** One row of a table of routes: `{name}` stands for one segment of the path, or for what a segment has before a fixed end. */
+export interface RouteRow {
   readonly method: string
   readonly path: string
-  readonly api: ApiName
+  /** Names the handler. */
+  readonly api: string
 }
 
 /** What a path leads to: the handler's name and the path's parameters, or why there is none. */
 export type Match =
-  | { readonly found: 'api'; readonly api: ApiName; readonly params: Readonly<Record<string, string>> }
+  | { readonly found: 'api'; readonly api: string; readonly params: Readonly<Record<string, string>> }
   | { readonly found: 'path'; readonly allow: readonly string[] }
   | { readonly found: 'nothing' }
 
@@ -17,7 +17,7 @@ export type Router = (method: string, path: string) => Match
 
 interface Pattern {
   readonly segments: readonly string[]
-  readonly apis: Map<string, ApiName>
+  readonly apis: Map<string, string>
 }
 
 /** The router of a table of routes. */
@@ -61,14 +61,19 @@ function matchSegments(
   for (const [index, wanted] of pattern.entries()) {
     const segment = segments[index] ?? ''
     if (wanted.startsWith('{')) {
-      const value = decodeSegment(segment)
+      const nameEnd = wanted.indexOf('}')
+      const value = withoutEnd(decodeSegment(segment), wanted.slice(nameEnd + 1))
       if (value === undefined || value === '') return undefined
-      params[wanted.slice(1, -1)] = value
+      params[wanted.slice(1, nameEnd)] = value
     } else if (segment !== wanted) {
       return undefined
     }
   }
   return params
+}
+
+function withoutEnd(segment: string | undefined, end: string): string | undefined {
+  return segment?.endsWith(end) ? segment.slice(0, segment.length - end.length) : undefined
 }
 
 /** Undefined for bad escapes, which no route has. */

@@ -1,6 +1,9 @@
+import type { S3Client } from '@aws-sdk/client-s3'
 import { nodeCodecs } from '../shared/codecs/node-codecs.ts'
 import { type EmbeddedStores, openDataDirectory, openInMemory } from '../shared/embedded/data-directory.ts'
+import { type NodeFaults, openNodeFaults } from '../shared/embedded/node-faults.ts'
 import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
+import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import { LIMITS } from '../shared/protocol/limits.ts'
 import { bootCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
@@ -29,10 +32,18 @@ export interface AwsOptions {
   readonly configs: Readonly<Record<string, string>>
 }
 
-/** Deps of the local service, whom the door lets in, and how to close the store. */
+/** Deps of the local service, whom the door lets in, what befalls its storage nodes, and how to close the store. */
 export interface Local {
   readonly deps: Deps
   readonly policy: AccessPolicy
+  /** The faults of `deps.nodes`. */
+  readonly faults: NodeFaults
+  /**
+   * Removes everything that a storage node has, in any state of it.
+   *
+   * @throws KafkaError CLUSTER_AUTHORIZATION_FAILED when it is a bucket of AWS itself
+   */
+  wipe(nodeId: number): Promise<void>
   close(): void
 }
 
@@ -53,7 +64,9 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
   const configs = parseClusterConfigs(given, options.nodes)
   const stores = openStores(options)
   try {
-    const { documents, nodes } = stores
+    const { documents } = stores
+    const faults = await openNodeFaults(stores)
+    const { nodes } = faults
     const { clusterId, changedNodes } = await bootCluster({
       documents,
       nodes,
@@ -78,7 +91,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
     if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
     await finishDeletions(deps)
     const policy: AccessPolicy = { hosts: 'loopback', corsOrigins: environment.corsOrigins }
-    return { deps, policy, close: () => stores.close() }
+    return { deps, policy, faults, wipe: stores.wipe, close: () => stores.close() }
   } catch (error) {
     stores.close()
     throw error
@@ -95,13 +108,32 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
  */
 export async function awsDeps(options: AwsOptions): Promise<Local> {
   const environment = parseEnvironment(process.env)
-  const { lambdaDeps } = await import('./lambda-deps.ts') // the SDK takes longer to load than all the rest
-  const made = await lambdaDeps('make')()
+  const { awsStores, depsOn } = await import('./lambda-deps.ts') // the SDK takes longer to load than all the rest
+  const stores = awsStores()()
+  const faults = await openNodeFaults(stores)
+  const made = await depsOn({ ...stores, nodes: faults.nodes }, 'make')
   const given = { ...DEV_CONFIGS, ...environment.configs, ...options.configs }
   const configs = parseClusterConfigs(given, made.deps.nodes.size)
   const deps: Deps = { ...made.deps, configs, maxFetchWaitMs: MAX_FETCH_WAIT_MS }
   await finishDeletions(deps)
-  return { deps, policy: { ...made.policy, hosts: 'loopback' }, close: () => undefined }
+  return {
+    deps,
+    policy: { ...made.policy, hosts: 'loopback' },
+    faults,
+    wipe: (nodeId) => wipeEmulated(stores.s3, stores.nodes.get(nodeId)?.location ?? ''),
+    close: () => undefined,
+  }
+}
+
+/** Whoever reaches this machine may call `dev`: data that others may need is not given into their hands. */
+async function wipeEmulated(s3: S3Client, bucket: string): Promise<void> {
+  const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
+  if (endpoint === undefined) {
+    const fact = 'only buckets of an emulator can be wiped, set AWS_ENDPOINT_URL'
+    throw new KafkaError('CLUSTER_AUTHORIZATION_FAILED', `${fact} bucket=${bucket}`)
+  }
+  const { wipeBucket } = await import('../shared/aws/wipe-bucket.ts')
+  await wipeBucket(s3, bucket)
 }
 
 function openStores({ dataDirectory, nodes, durability }: EmbeddedOptions): EmbeddedStores {

@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { HANDLERS } from '../functions/handlers.ts'
 import { type HttpService, httpService } from '../functions/http.ts'
+import { ROUTES } from '../functions/routes.ts'
 import { type AwsOptions, awsDeps, type EmbeddedOptions, embeddedDeps } from '../functions/wiring.ts'
 import { malformedHttpResponse } from './malformed-http.ts'
+import { NODE_FAULT_ROUTES, nodeFaultHandlers } from './node-fault-routes.ts'
 import {
   announcesTooMuch,
   expectsTheUnknown,
@@ -43,12 +45,10 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000
  * Rejects when the port or the data directory is in use, with the cause.
  */
 export async function startLocalServer(options: LocalServerOptions): Promise<LocalServer> {
-  const {
-    deps,
-    policy,
-    close: closeStores,
-  } = await ('store' in options ? awsDeps(options) : embeddedDeps(options))
-  const answer = httpService(deps, policy, HANDLERS)
+  const local = await ('store' in options ? awsDeps(options) : embeddedDeps(options))
+  const { deps, policy, close: closeStores } = local
+  const handlers = { ...HANDLERS, ...nodeFaultHandlers(local) }
+  const answer = httpService(deps, policy, handlers, [...ROUTES, ...NODE_FAULT_ROUTES])
   const closing = new AbortController()
   const inFlight = new Set<Promise<void>>()
   const lastOf = new WeakMap<Duplex, Exchange>()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { newRouter } from '../../functions/router.ts'
 import { ROUTES } from '../../functions/routes.ts'
 
-const route = newRouter(ROUTES)
+const route = newRouter([...ROUTES, { method: 'POST', path: '/things/{thing}:act', api: 'act' }])
 
 test.each([
   { name: 'a fixed path', given: ['POST', '/v1/produce'], expected: { api: 'produce', params: {} } },
@@ -22,6 +22,16 @@ test.each([
     given: ['GET', '/topics/a%2Fb%2525'],
     expected: { api: 'restTopic', params: { topic: 'a/b%25' } },
   },
+  {
+    name: 'a parameter with a fixed end',
+    given: ['POST', '/things/a:b:act'],
+    expected: { api: 'act', params: { thing: 'a:b' } },
+  },
+  {
+    name: 'a fixed end that is escaped',
+    given: ['POST', '/things/a%3Aact'],
+    expected: { api: 'act', params: { thing: 'a' } },
+  },
   { name: 'HEAD where GET is', given: ['HEAD', '/topics'], expected: { api: 'restTopics', params: {} } },
   { name: 'a slash at the end', given: ['GET', '/topics/'], expected: { api: 'restTopics', params: {} } },
 ])('finds $name', ({ given: [method = '', path = ''], expected }) => {
@@ -40,6 +50,8 @@ test.each([
   { name: 'an unknown path', path: '/nothing' },
   { name: 'an api that is not there', path: '/v1/nothing' },
   { name: 'an empty parameter', path: '/topics//partitions' },
+  { name: 'another end than the fixed one', path: '/things/a:acts' },
+  { name: 'a fixed end alone', path: '/things/:act' },
   { name: 'a bad escape', path: '/topics/%zz' },
   { name: 'bytes that are not UTF-8', path: '/topics/%ff' },
   { name: 'one segment too many', path: '/topics/a/partitions/0/records/x' },
