@@ -62,17 +62,25 @@ interface NewPartition {
   readonly minIsr: number
   readonly walFloor: string
   readonly dueShard: number
+  /** Replicas that nothing can be copied to now, and the time; none where it is left out. */
+  readonly offline?: { readonly replicas: readonly string[]; readonly nowMs: number }
 }
 
-/** The head of a new, empty partition; the first replica leads. */
+/**
+ * The head of a new, empty partition; the first replica that is not offline leads, and those that are lack everything
+ * from now on. Where all are, it is as if its leader were fenced at once: any of them can be elected.
+ */
 export function newHead(partition: NewPartition): Head {
+  const { replicas, offline = { replicas: [], nowMs: 0 } } = partition
+  const online = replicas.filter((replica) => !offline.replicas.includes(replica))
+  const outside = online.length === 0 ? [] : replicas.filter((replica) => !online.includes(replica))
   return {
-    leader: partition.replicas[0],
-    leaderEpoch: 0,
+    leader: online[0],
+    leaderEpoch: online.length === 0 ? 1 : 0,
     partitionEpoch: 0,
     controllerEpoch: 0,
-    replicas: partition.replicas,
-    isr: partition.replicas,
+    replicas,
+    isr: online.length === 0 ? replicas : online,
     joining: [],
     minIsr: partition.minIsr,
     logStartOffset: 0,
@@ -80,9 +88,9 @@ export function newHead(partition: NewPartition): Head {
     highWatermark: 0,
     sealedEnd: 0,
     walFloor: partition.walFloor,
-    holeStart: {},
+    holeStart: Object.fromEntries(outside.map((replica) => [replica, 0])),
     holeEnd: {},
-    holeSince: {},
+    holeSince: Object.fromEntries(outside.map((replica) => [replica, offline.nowMs])),
     lineage: { 0: 0 },
     tail: {},
     producers: {},
@@ -91,7 +99,7 @@ export function newHead(partition: NewPartition): Head {
     openEpochs: {},
     maxEvictedOffset: -1,
     dueShard: partition.dueShard,
-    dueAtMs: undefined,
+    dueAtMs: online.length < replicas.length ? offline.nowMs : undefined,
   }
 }
 

@@ -1,16 +1,18 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { packReference } from '../../shared/core/batch-reference.ts'
+import { electLeader, planElection } from '../../shared/core/election.ts'
 import {
   type Head,
   isCommitted,
   lastStableOffset,
   locate,
+  newHead,
   nodeOf,
   readVersion,
   replicaName,
   validBatches,
 } from '../../shared/core/head.ts'
-import { headWith, referenceWith } from '../support/heads.ts'
+import { carriedOut, headWith, referenceWith } from '../support/heads.ts'
 
 const batch = locate(referenceWith({ leaderEpoch: 1 }), 40)
 
@@ -67,4 +69,35 @@ test.each<Partial<Head>>([
   { tail: { a: 0 } },
 ])('a reader looks again when %o changed', (changes) => {
   expect(readVersion(headWith(changes))).not.toBe(readVersion(headWith()))
+})
+
+describe('a new partition', () => {
+  const replicas = ['1.1', '2.3', '0.1']
+  const created = (offline: readonly string[]) =>
+    newHead({ replicas, minIsr: 2, walFloor: '', dueShard: 0, offline: { replicas: offline, nowMs: 7 } })
+
+  test('is led by its first replica, and nothing is due', () => {
+    expect(created([])).toMatchObject({ leader: '1.1', leaderEpoch: 0, isr: replicas, holeStart: {} })
+    expect(created([]).dueAtMs).toBeUndefined()
+  })
+
+  test('leaves what is offline out of the ISR, to be caught up from the start', () => {
+    const head = created(['1.1', '0.1'])
+    expect(head).toMatchObject({ leader: '2.3', isr: ['2.3'], replicas, dueAtMs: 7 })
+    expect(head.holeStart).toEqual({ '1.1': 0, '0.1': 0 })
+    expect(head.holeSince).toEqual({ '1.1': 7, '0.1': 7 })
+    expect(head.holeEnd).toEqual({})
+  })
+
+  test('that is offline altogether waits for an election that any replica can win', () => {
+    const head = created(replicas)
+    expect(head).toMatchObject({ leaderEpoch: 1, isr: replicas, holeStart: {}, dueAtMs: 7 })
+    expect(head.leader).toBeUndefined()
+    const isLive = (replica: string) => replica === '2.3'
+    const election = planElection(head, { isLive, uncleanAllowed: false })
+    expect(election).toMatchObject({ winner: '2.3', isr: ['2.3'], clean: true })
+    if (election === undefined) return
+    const elected = carriedOut(head, electLeader(head, election, [], 9))
+    expect(elected).toMatchObject({ leader: '2.3', lineage: { 1: 0 }, holeStart: { '1.1': 0, '0.1': 0 } })
+  })
 })
