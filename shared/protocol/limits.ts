@@ -19,6 +19,12 @@ export const LIMITS = {
   putTries: 2,
   /** Time-out of one GET; then another replica is asked. */
   getTimeoutMs: 500,
+  /** A storage node whose GET failed is asked last for as long: each further try would cost a time-out. */
+  nodeAvoidMs: 5000,
+  /** A storage node is reported once in this time: the controller needs one report per environment in 30 s. */
+  nodeReportMs: 5000,
+  /** Zones of the storage nodes are read again after this; they hardly ever change. */
+  zoneCacheMs: 10_000,
   /** Tries of an object's conditional PUT that met another one of the same key on its way. */
   conditionalPutTries: 4,
   /** Time-out of one call of the document store: a hundred times what it takes. */
@@ -32,8 +38,10 @@ export const LIMITS = {
   maxIdleConnectionMs: 3000,
   /** Connections to one endpoint; further calls wait for one of them. */
   maxConnections: 128,
-  /** Pages walked down past for one offset: pages a truncation left behind. */
+  /** Pages read at once on the way down to the one that holds an offset. */
   maxPageWalk: 16,
+  /** How often so: an unclean election may leave 1,000 stale pages of small batches above a page of large ones. */
+  maxPageWalkRounds: 64,
   /** Pages read for one older duplicate of an idempotent producer. */
   maxDuplicatePages: 16,
   /** Re-reads of a head whose entry or object was not found, before the corruption alarm. */
@@ -57,6 +65,10 @@ export const LIMITS = {
   maxReconcileSteps: 16,
   /** Documents taken from each shard of the index of due work at once. */
   dueDocuments: 100,
+  /** Tries of a probe before a storage node counts as unreachable. */
+  probeTries: 2,
+  /** When a partition is looked at again that needs nothing but to be sealed one day. */
+  settledRetryMs: 86_400_000,
   /** When a partition is looked at again whose leader or replicas wait for a node, or for copies. */
   leaderlessRetryMs: 10_000,
   waitRetryMs: 60_000,

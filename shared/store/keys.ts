@@ -49,6 +49,11 @@ export const pagesUpTo = (offset: number): Range => ({
   from: 'PAGE#',
   to: `PAGE#${pad(offset, OFFSET_DIGITS)}#${LAST}`,
 })
+/** Pages that come before a page: up to its key with the last digit lowered by one, whatever may follow that. */
+export const pagesBelow = ({ sk }: Key): Range => {
+  const digit = sk.charCodeAt(sk.length - 1)
+  return { from: 'PAGE#', to: `${sk.slice(0, -1)}${String.fromCharCode(digit - 1)}${LAST}` }
+}
 /** Pages that begin at or above `offset`. */
 export const pagesFrom = (offset: number): Range => ({
   from: `PAGE#${pad(offset, OFFSET_DIGITS)}#`,
@@ -56,6 +61,23 @@ export const pagesFrom = (offset: number): Range => ({
 })
 
 export const producerStateKey = (pk: string, producer: string): Key => ({ pk, sk: `PID#${producer}` })
+
+/** What the election of `leaderEpoch` truncated. */
+export const lossKey = (pk: string, leaderEpoch: number): Key => ({
+  pk,
+  sk: `LOSS#${pad(leaderEpoch, EPOCH_DIGITS)}`,
+})
+export const ALL_LOSSES: Range = { from: 'LOSS#', to: `LOSS#${LAST}` }
+
+/** The partition whose documents stand under `pk`; undefined when it is no partition's. */
+export function partitionOfPk(pk: string): { topicId: string; partitionIndex: number } | undefined {
+  const [prefix, topicId, index] = pk.split('#')
+  if (prefix !== 'P' || topicId === undefined || index === undefined) return undefined
+  return { topicId, partitionIndex: Number(index) }
+}
+
+/** An object that is written to see whether a storage node can be. */
+export const CANARY_OBJECT = 'canary'
 
 /** The object that names a storage node's bucket: another one is another incarnation. */
 export const INCARNATION_OBJECT = 'incarnation'

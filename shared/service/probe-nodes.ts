@@ -1,0 +1,121 @@
+import {
+  claimNode,
+  dismissReports,
+  freshReporters,
+  isBelievedDown,
+  nodeCameUp,
+  nodeLostData,
+  nodeWentDown,
+  type StorageNode,
+} from '../core/storage-node.ts'
+import { ULID_RANDOM_BYTES, ulidBytes, ulidText } from '../core/ulid.ts'
+import type { UpdatePlan } from '../core/update-plan.ts'
+import { assert, KafkaError } from '../protocol/kafka-error.ts'
+import { decodeNode } from '../store/items/cluster-item.ts'
+import { CANARY_OBJECT, INCARNATION_OBJECT, nodeKey } from '../store/keys.ts'
+import { type Control, unlessFenced } from './control.ts'
+import type { Deps } from './deps.ts'
+import { readIncarnation } from './incarnation.ts'
+import { readNodes } from './nodes.ts'
+
+/** A new controller writes to every node document first: an older one that wakes up can change none from then on. */
+export async function claimNodes(control: Control): Promise<void> {
+  const { deps, controllerEpoch } = control
+  const nodes = await readNodes(deps)
+  await Promise.all(
+    [...nodes.keys()].map((nodeId) => changeNode(control, nodeId, claimNode(controllerEpoch))),
+  )
+}
+
+/** Looks at every storage node, and writes down what changed. */
+export async function probeNodes(control: Control): Promise<void> {
+  await Promise.all([...control.nodes.keys()].map((nodeId) => probeNode(control, nodeId)))
+}
+
+/**
+ * Looks at one storage node. One that cannot be reached is DOWN, and so is one that several environments could not
+ * reach; one with another bucket than before is RECOVERING until every head knows; one that answers again is UP.
+ */
+export async function probeNode(control: Control, nodeId: number): Promise<void> {
+  const { deps, controllerEpoch } = control
+  const node = control.nodes.get(nodeId)
+  assert(node !== undefined, `storage node has no document node=${nodeId}`)
+  const nowMs = deps.clock.nowMs()
+  const found = await look(deps, nodeId, node)
+  if (found === 'unreachable' || (node.state === 'UP' && isBelievedDown(node, nowMs))) {
+    if (node.state === 'DOWN') return
+    deps.log.warn('storage node is down', { node: nodeId, found, reports: Object.keys(node.reports).length })
+    await changeNode(control, nodeId, nodeWentDown(node, controllerEpoch, nowMs))
+  } else if (found === 'empty' || found.incarnationId !== node.incarnationId) {
+    const incarnationId = found === 'empty' ? await nameBucket(deps, nodeId) : found.incarnationId
+    deps.log.warn('storage node has another bucket', { node: nodeId, was: node.incarnationId, incarnationId })
+    await changeNode(control, nodeId, nodeLostData(node, controllerEpoch, incarnationId))
+  } else if (node.lostIncarnation === node.incarnation) {
+    deps.log.warn('storage node lost an object', { node: nodeId, incarnation: node.incarnation })
+    await changeNode(control, nodeId, nodeLostData(node, controllerEpoch, node.incarnationId))
+  } else if (node.state === 'DOWN') {
+    deps.log.warn('storage node is up', { node: nodeId, holdDownUntilMs: node.holdDownUntilMs })
+    await changeNode(control, nodeId, nodeCameUp(node, controllerEpoch))
+  } else if (Object.keys(node.reports).length > 0) {
+    await changeNode(control, nodeId, dismissReports(node, controllerEpoch))
+  }
+}
+
+/** Every topic knows the bucket that a RECOVERING node has now: it is UP. */
+export async function endRecovery(control: Control, nodeId: number, node: StorageNode): Promise<void> {
+  await changeNode(control, nodeId, nodeCameUp(node, control.controllerEpoch))
+}
+
+/**
+ * Carries out a plan on a node's document, and keeps the node as it is then.
+ *
+ * @throws KafkaError NOT_CONTROLLER when a newer controller wrote there
+ */
+export async function changeNode(control: Control, nodeId: number, plan: UpdatePlan): Promise<void> {
+  const verdict = await control.deps.documents.update(nodeKey(nodeId), plan)
+  const item = unlessFenced(control, verdict)
+  control.nodes.set(nodeId, decodeNode(item))
+}
+
+/** Whether every node answers and has the bucket it is known by; writes nothing. */
+export async function allNodesAnswer(deps: Deps, nodes: ReadonlyMap<number, StorageNode>): Promise<boolean> {
+  const looks = await Promise.all(
+    [...nodes].map(async ([nodeId, node]) => {
+      const found = await look(deps, nodeId, node)
+      return typeof found === 'object' && found.incarnationId === node.incarnationId
+    }),
+  )
+  return !looks.includes(false)
+}
+
+type Found = 'unreachable' | 'empty' | { readonly incarnationId: string }
+
+/** Reads the object that names the bucket; of a node that somebody could not write to, a write is tried too. */
+async function look(deps: Deps, nodeId: number, node: StorageNode): Promise<Found> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const incarnationId = await readIncarnation(deps, nodeId)
+      if (freshReporters(node, deps.clock.nowMs()).length > 0) await putCanary(deps, nodeId)
+      return incarnationId === undefined ? 'empty' : { incarnationId }
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      if (tries >= deps.limits.probeTries) return 'unreachable'
+    }
+  }
+}
+
+async function putCanary(deps: Deps, nodeId: number): Promise<void> {
+  const timeout = deps.clock.timeout(deps.limits.getTimeoutMs)
+  try {
+    await deps.nodes.get(nodeId)?.put(CANARY_OBJECT, [new TextEncoder().encode('canary')], timeout.signal)
+  } finally {
+    timeout.cancel()
+  }
+}
+
+/** Gives an empty bucket its name; another one's that was faster stands. */
+async function nameBucket(deps: Deps, nodeId: number): Promise<string> {
+  const fresh = ulidText(ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES)))
+  await deps.nodes.get(nodeId)?.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)])
+  return (await readIncarnation(deps, nodeId)) ?? fresh
+}

@@ -1,0 +1,165 @@
+import { byController } from '../core/controller-lease.ts'
+import { electLeader, fence } from '../core/election.ts'
+import { type Head, isValid, type LocatedBatch, nodeOf, validBatches } from '../core/head.ts'
+import { changeIsr, joinReplica, replaceReplica, settleDue } from '../core/isr-commands.ts'
+import { nextStep, type Step } from '../core/reconcile.ts'
+import type { UpdatePlan } from '../core/update-plan.ts'
+import { decodePage } from '../store/items/page-item.ts'
+import { pagesFrom } from '../store/keys.ts'
+import type { Control } from './control.ts'
+import { fencedController } from './controller-lease.ts'
+import { type Partition, partitionName, pkOf, readHead, updateHead } from './heads.ts'
+import { readIncarnation } from './incarnation.ts'
+import { probeNode } from './probe-nodes.ts'
+import { recordLoss } from './record-loss.ts'
+import { effectiveConfig } from './topics.ts'
+
+/** How a partition is reconciled: whether an operator asks for a leader that loses data. */
+export interface ReconcileTerms {
+  readonly uncleanAllowed: boolean
+}
+
+/**
+ * Brings a partition to where it should be by what the controller knows of the storage nodes: elects a leader, moves
+ * replicas in and out of the ISR, and asks for copies. Stopped anywhere, it is gone on with by whoever comes next: the
+ * head stays due. Answers the head as it leaves it; undefined when the topic is gone.
+ *
+ * @throws KafkaError NOT_CONTROLLER when a newer controller wrote to the head
+ */
+export async function reconcilePartition(
+  control: Control,
+  partition: Partition,
+  { uncleanAllowed }: ReconcileTerms = { uncleanAllowed: false },
+): Promise<Head | undefined> {
+  const { deps, nodes } = control
+  const { clock, limits } = deps
+  const configured = effectiveConfig(partition.topic, deps.configs, 'unclean.leader.election.enable')
+  let head = await readHead(deps, partition)
+  for (let steps = 0; head !== undefined && steps < limits.maxReconcileSteps; steps += 1) {
+    const step = nextStep(head, {
+      nodes,
+      nowMs: clock.nowMs(),
+      maxLagMs: limits.replicaLagMs,
+      uncleanAllowed: uncleanAllowed || configured.value === 'true',
+    })
+    const visit: Visit = { control, partition, head, nowMs: clock.nowMs() }
+    const plan = await planOf(visit, step)
+    if (plan === 'again') head = await readHead(deps, partition)
+    else if (plan === 'rest') return rest(visit, step)
+    else head = await write(visit, plan)
+  }
+  return head
+}
+
+/** One look at a partition. */
+interface Visit {
+  readonly control: Control
+  readonly partition: Partition
+  readonly head: Head
+  readonly nowMs: number
+}
+
+/** The write that a step asks for. `again`: the nodes are not what they seemed; `rest`: nothing is to be written but when to come back. */
+async function planOf(visit: Visit, step: Step): Promise<UpdatePlan | 'again' | 'rest'> {
+  const { control, partition, head, nowMs } = visit
+  switch (step.step) {
+    case 'fence':
+      return fence(head, nowMs)
+    case 'replace':
+      return replaceReplica(head, step.lost, step.successor, nowMs)
+    case 'shrink':
+      return changeIsr(head, step.leaving, nowMs)
+    case 'join':
+      return joinReplica(head, step.replica, nowMs)
+    case 'elect': {
+      if (!(await haveTheirBuckets(control, step.election.isr))) return 'again'
+      const paged = await pagedBeyond(visit, step.election.logEndOffset)
+      await recordLoss(control.deps, partition, head, step.election)
+      return electLeader(head, step.election, paged, nowMs)
+    }
+    case 'catchUp': {
+      const { name: topicName, topicId } = partition.topic
+      const { partitionIndex } = partition
+      await control.deps.tasks.trigger({ task: 'catchUp', topicName, topicId, partitionIndex })
+      return 'rest'
+    }
+    default:
+      return 'rest'
+  }
+}
+
+/**
+ * A bucket may have been emptied since the node was looked at: each that is to be in sync is looked at again. False, and
+ * the node's document says why, when one is not what it seemed.
+ */
+async function haveTheirBuckets(control: Control, replicas: readonly string[]): Promise<boolean> {
+  const checks = await Promise.all(
+    replicas.map(async (replica) => {
+      const nodeId = nodeOf(replica)
+      const found = await readIncarnation(control.deps, nodeId).catch(() => undefined)
+      if (found !== undefined && found === control.nodes.get(nodeId)?.incarnationId) return true
+      await probeNode(control, nodeId)
+      return false
+    }),
+  )
+  return checks.every((fits) => fits)
+}
+
+/** The batches in index pages that an election truncates: only one that is unclean reaches below the high watermark. */
+async function pagedBeyond(visit: Visit, logEndOffset: number): Promise<readonly LocatedBatch[]> {
+  const { control, partition, head } = visit
+  const { documents, limits } = control.deps
+  if (logEndOffset >= head.highWatermark) return []
+  const found: LocatedBatch[] = []
+  const add = (entries: Readonly<Record<string, number>>) => {
+    for (const batch of validBatches(entries, head.lineage)) {
+      if (batch.endOffset > logEndOffset && isValid(batch, head.lineage)) found.push(batch)
+    }
+  }
+  const { to } = pagesFrom(logEndOffset)
+  // The page before may reach beyond, too.
+  let { from } = pagesFrom(0)
+  for (;;) {
+    const query = { from, to, limit: limits.listPage, direction: 'ascending' } as const
+    const entries = await documents.list(pkOf(partition), query)
+    for (const { item } of entries) add(decodePage(item).entries)
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < limits.listPage) return found
+    from = `${last.key.sk}!`
+    await control.renew()
+  }
+}
+
+/** When the partition is to be looked at again. One that is not due yet stays as it is. */
+async function rest(visit: Visit, step: Step): Promise<Head | undefined> {
+  const { control, partition, head, nowMs } = visit
+  const { limits, log } = control.deps
+  if (step.step === 'leaderless') {
+    log.warn('no replica can be elected', { partition: partitionName(partition), isr: head.isr })
+  }
+  if (head.dueAtMs === undefined || head.dueAtMs > nowMs) return head
+  switch (step.step) {
+    case 'leaderless':
+      return write(visit, settleDue(head, nowMs + limits.leaderlessRetryMs))
+    case 'catchUp':
+      return write(visit, settleDue(head, nowMs + limits.catchUpRetryMs))
+    case 'wait': {
+      const untilMs = step.untilMs ?? nowMs + limits.waitRetryMs
+      return write(visit, settleDue(head, Math.max(untilMs, nowMs + 1)))
+    }
+    default: {
+      const isEmpty = head.logEndOffset === head.sealedEnd && Object.keys(head.openTransactions).length === 0
+      return write(visit, settleDue(head, isEmpty ? undefined : nowMs + limits.settledRetryMs))
+    }
+  }
+}
+
+/** The head after a write, or the one that refused it; undefined when it is gone. */
+async function write({ control, partition }: Visit, plan: UpdatePlan): Promise<Head | undefined> {
+  const { controllerEpoch, deps } = control
+  const verdict = await updateHead(deps, partition, byController(plan, controllerEpoch))
+  if (!verdict.applied && verdict.head !== undefined && verdict.head.controllerEpoch > controllerEpoch) {
+    throw fencedController(controllerEpoch)
+  }
+  return verdict.head
+}
