@@ -11,6 +11,7 @@ import { finishDeletions } from '../shared/service/delete-topics.ts'
 import type { Deps } from '../shared/service/deps.ts'
 import type { AccessPolicy } from './access-policy.ts'
 import { parseEnvironment } from './environment.ts'
+import { localTasks } from './local-tasks.ts'
 import { newEnvironmentId, randomBytes, stderrLogger, systemClock } from './system.ts'
 
 /** What the local service is made of. */
@@ -44,11 +45,14 @@ export interface Local {
    * @throws KafkaError CLUSTER_AUTHORIZATION_FAILED when it is a bucket of AWS itself
    */
   wipe(nodeId: number): Promise<void>
-  close(): void
+  /** Ends the background work, waits for what is under way, though not for long, and closes the store. */
+  close(): Promise<void>
 }
 
 /** The longest a fetch waits in the local service, where waiting costs nothing. */
 const MAX_FETCH_WAIT_MS = 20_000
+/** How often the controller looks around here, where looking costs nothing. */
+const TICK_MS = 5000
 /** In dev nobody waits for more members of a group to arrive. */
 const DEV_CONFIGS = { 'group.initial.rebalance.delay.ms': '0' }
 
@@ -65,6 +69,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
   const stores = openStores(options)
   try {
     const { documents } = stores
+    const tasks = localTasks()
     const faults = await openNodeFaults(stores)
     const { nodes } = faults
     const { clusterId, changedNodes } = await bootCluster({
@@ -77,7 +82,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
       clusterId,
       documents,
       nodes,
-      tasks: { trigger: async () => undefined },
+      tasks,
       environmentId: newEnvironmentId(),
       codecs: nodeCodecs,
       clock: systemClock,
@@ -88,10 +93,15 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
       caches: newCaches(),
       log: stderrLogger,
     }
-    if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
+    if (changedNodes.length > 0) await tasks.trigger({ task: 'controller' })
     await finishDeletions(deps)
+    tasks.start(deps, TICK_MS)
     const policy: AccessPolicy = { hosts: 'loopback', corsOrigins: environment.corsOrigins }
-    return { deps, policy, faults, wipe: stores.wipe, close: () => stores.close() }
+    const close = async () => {
+      await tasks.stop()
+      stores.close()
+    }
+    return { deps, policy, faults, wipe: stores.wipe, close }
   } catch (error) {
     stores.close()
     throw error
@@ -104,7 +114,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
  * Rejects with a ZodError when the environment does not name a table and buckets.
  *
  * @throws KafkaError INVALID_CONFIG when a cluster config is not one
- * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be reached, or a bucket at the first start
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be reached, or at the first start a bucket
  */
 export async function awsDeps(options: AwsOptions): Promise<Local> {
   const environment = parseEnvironment(process.env)
@@ -114,14 +124,16 @@ export async function awsDeps(options: AwsOptions): Promise<Local> {
   const made = await depsOn({ ...stores, nodes: faults.nodes }, 'make')
   const given = { ...DEV_CONFIGS, ...environment.configs, ...options.configs }
   const configs = parseClusterConfigs(given, made.deps.nodes.size)
-  const deps: Deps = { ...made.deps, configs, maxFetchWaitMs: MAX_FETCH_WAIT_MS }
+  const tasks = localTasks()
+  const deps: Deps = { ...made.deps, configs, tasks, maxFetchWaitMs: MAX_FETCH_WAIT_MS }
   await finishDeletions(deps)
+  tasks.start(deps, TICK_MS)
   return {
     deps,
     policy: { ...made.policy, hosts: 'loopback' },
     faults,
     wipe: (nodeId) => wipeEmulated(stores.s3, stores.nodes.get(nodeId)?.location ?? ''),
-    close: () => undefined,
+    close: () => tasks.stop(),
   }
 }
 

@@ -76,7 +76,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   try {
     await listen(server, options.port)
   } catch (error) {
-    closeStores()
+    await closeStores()
     throw error
   }
   let closed: Promise<void> | undefined
@@ -86,7 +86,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     await settledWithin(inFlight, DRAIN_MS)
     server.closeAllConnections()
     await ended
-    closeStores()
+    await closeStores()
   }
   return {
     port: (server.address() as AddressInfo).port,
