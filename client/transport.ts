@@ -1,5 +1,6 @@
 import type { TopicOf } from '../shared/protocol/api/common.ts'
 import type { FetchedFrame, FetchResponse } from '../shared/protocol/api/fetch.ts'
+import type { NodeAction, NodeActionResponse } from '../shared/protocol/api/node-faults.ts'
 import { decodeFrame, encodeFrame } from '../shared/protocol/frame.ts'
 import { MAX_FRAME_HEADER_BYTES } from '../shared/protocol/limits.ts'
 import { type ApiName, type Apis, IS_READ, type ProduceFrameHeader } from './apis.ts'
@@ -62,6 +63,12 @@ export interface Transport extends RetryDeps {
   ): Promise<Apis['produce']['response']>
   /** Fetch with record batches as they are. */
   fetchFrame(request: Apis['fetch']['request'], options?: CallOptions): Promise<FetchResponse<FetchedBatches>>
+  /**
+   * Does something to a storage node of `stratolog dev`; anything else answers 404.
+   *
+   * @throws StratologError BROKER_ID_NOT_REGISTERED when there is no such node
+   */
+  nodeAction(nodeId: number, action: NodeAction, options?: CallOptions): Promise<NodeActionResponse>
 }
 
 /** A transport; nothing is connected before the first call. */
@@ -86,18 +93,24 @@ export function transport(options: TransportOptions): Transport {
     sleep: sender.sleep,
     call: async (api, request, callOptions = {}) => {
       const body = new TextEncoder().encode(JSON.stringify(request))
-      const sent = { api, body, contentType: JSON_TYPE, accept: JSON_TYPE }
+      const sent = { ...native(api), body, contentType: JSON_TYPE, accept: JSON_TYPE }
       return jsonOf(await send(sender, sent, callOptions), api)
     },
     callFrame: async (api, header, batches, callOptions = {}) => {
       const body = concatenate(encodeFrame(header, batches))
-      const sent = { api, body, contentType: FRAME_TYPE, accept: JSON_TYPE }
+      const sent = { ...native(api), body, contentType: FRAME_TYPE, accept: JSON_TYPE }
       return jsonOf(await send(sender, sent, callOptions), api)
     },
     fetchFrame: async (request, callOptions = {}) => {
       const body = new TextEncoder().encode(JSON.stringify(request))
-      const sent = { api: 'fetch', body, contentType: JSON_TYPE, accept: FRAME_TYPE } as const
+      const sent = { ...native('fetch'), body, contentType: JSON_TYPE, accept: FRAME_TYPE }
       return fetchedFrameOf(await send(sender, sent, callOptions))
+    },
+    nodeAction: async (nodeId, action, callOptions = {}) => {
+      const what = { api: `node-${action}`, path: `/dev/nodes/${nodeId}:${action}` }
+      // A node that was wiped twice has lost what it was given in between.
+      const sent = { ...what, isRepeatable: action !== 'wipe', contentType: JSON_TYPE, accept: JSON_TYPE }
+      return jsonOf(await send(sender, { ...sent, body: new Uint8Array(0) }, callOptions), what.api)
     },
   }
 }
@@ -127,10 +140,18 @@ interface Sender extends RetryDeps {
 }
 
 interface Sent {
-  readonly api: ApiName
+  /** What messages call it. */
+  readonly api: string
+  readonly path: string
+  /** Whether it may be sent again although its effect is unknown, unless the call says. */
+  readonly isRepeatable: boolean
   readonly body: Uint8Array<ArrayBuffer>
   readonly contentType: string
   readonly accept: string
+}
+
+function native(api: ApiName): Pick<Sent, 'api' | 'path' | 'isRepeatable'> {
+  return { api, path: `/v1/${api}`, isRepeatable: IS_READ[api] }
 }
 
 function credentials(options: TransportOptions): Record<string, string> {
@@ -143,7 +164,7 @@ function credentials(options: TransportOptions): Record<string, string> {
 function send(sender: Sender, sent: Sent, options: CallOptions): Promise<RawAnswer> {
   return retrying(sender, {
     policy: sender.retry,
-    isIdempotent: options.isIdempotent ?? IS_READ[sent.api],
+    isIdempotent: options.isIdempotent ?? sent.isRepeatable,
     deadlineMs: options.deadlineMs ?? sender.now() + sender.retry.deliveryTimeoutMs,
     signal: options.signal,
     send: async (timeoutMs) => {
@@ -174,7 +195,7 @@ async function sendOnce(
   const timer = setTimeout(() => late(timeoutMs), timeoutMs)
   signal?.addEventListener('abort', stop, { once: true })
   try {
-    const response = await sender.fetch(`${sender.endpoint}/v1/${sent.api}`, {
+    const response = await sender.fetch(`${sender.endpoint}${sent.path}`, {
       method: 'POST',
       headers: { ...sender.headers, 'content-type': sent.contentType, accept: sent.accept },
       body: sent.body,
@@ -197,16 +218,16 @@ async function sendOnce(
   }
 }
 
-function timedOut(endpoint: string, api: ApiName, timeoutMs: number): StratologError {
+function timedOut(endpoint: string, api: string, timeoutMs: number): StratologError {
   const message = `${endpoint} did not answer in time api=${api} requestTimeoutMs=${timeoutMs}`
   return new StratologError('REQUEST_TIMED_OUT', message, { retriable: true, effect: 'unknown' })
 }
 
 /** The service's own answers are trusted; that it is the service which answered is not. */
-function jsonOf<A extends ApiName>(answer: RawAnswer, api: A): Apis[A]['response'] {
+function jsonOf<Response>(answer: RawAnswer, api: string): Response {
   const body = parseJsonObject(answer.bytes)
   if (body === undefined) throw notOurs(answer, `${api} was not answered in JSON`)
-  return body as unknown as Apis[A]['response']
+  return body as unknown as Response
 }
 
 function fetchedFrameOf(answer: RawAnswer): FetchResponse<FetchedBatches> {

@@ -49,8 +49,12 @@ export async function openNodeFaults({ documents, nodes }: Stores): Promise<Node
 
 const NONE: { readonly faults: StoredFaults; readonly version: 'absent' } = { faults: {}, version: 'absent' }
 
-function storeFault(documents: DocumentStore, nodeId: number, fault: NodeFault | undefined): Promise<void> {
-  return updateDocument(documents, DEV_FAULTS, (item) => {
+async function storeFault(
+  documents: DocumentStore,
+  nodeId: number,
+  fault: NodeFault | undefined,
+): Promise<void> {
+  await updateDocument(documents, DEV_FAULTS, (item) => {
     const { faults, version } = item === undefined ? NONE : decodeNodeFaults(item)
     const { [nodeId]: _before, ...others } = faults
     const next = fault === undefined ? others : { ...others, [nodeId]: fault }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Emulators, startEmulators } from '../../local/emulators.ts'
+import { walObjectsOf } from '../support/bucket-objects.ts'
 import { type DevProcess, startDev } from '../support/dev-process.ts'
 import { batchOf } from '../support/log-requests.ts'
 import { createTopic, produceBody, produceOnce, readLog } from '../support/raw-client.ts'
@@ -82,6 +83,22 @@ if (canRun('the service over the AWS adapters', ['java', 'python3'])) {
       expect(JSON.stringify(await fetchAt('deleted', 0, 0))).toContain('UNKNOWN_TOPIC_OR_PARTITION')
       await createTopic(service.endpoint, 'deleted')
       expect(await readLog(service.endpoint, 'deleted')).toEqual([])
+    })
+
+    test('a storage node of emulated buckets is wiped, and its fault outlives the process', async () => {
+      await createTopic(service.endpoint, 'wiped')
+      await produce('wiped', 'a')
+      const act = async (action: string) => {
+        const answer = await fetch(`${service.endpoint}/dev/nodes/2:${action}`, { method: 'POST' })
+        return answer.json()
+      }
+      expect((await walObjectsOf(emulators))[2]).not.toEqual([])
+      expect(await act('hang')).toEqual({ nodeId: 2, fault: 'hang' })
+      await service.kill()
+      await start()
+      expect(await act('wipe')).toEqual({ nodeId: 2, fault: 'hang' })
+      expect((await walObjectsOf(emulators))[2]).toEqual([])
+      expect(await act('restore')).toEqual({ nodeId: 2, fault: null })
     })
   })
 }

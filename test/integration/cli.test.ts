@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { fakeEndpoint } from '../support/fake-endpoint.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../cli/stratolog.ts', import.meta.url))
 
@@ -168,6 +169,32 @@ test('the cluster shows its nodes', async () => {
   expect(native.nodes).toHaveLength(3)
   expect(await text(service.run(['cluster', 'describe']))).toMatch(/^ClusterId: /)
   expect((await text(service.run(['node', 'list']))).split('\n')).toHaveLength(5)
+})
+
+describe('a storage node', () => {
+  test('fails, hangs, is wiped and restored when it is told to', async () => {
+    const own = await dev('--data-dir', join(directory, 'faulty'))
+    expect(await text(own.run(['node', 'fail', '1']))).toBe('Node 1 fails now.\n')
+    expect(await text(own.run(['node', 'hang', '1']))).toBe('Node 1 hangs now.\n')
+    const wiped = JSON.parse(await text(own.run(['node', 'wipe', '1', '--output', 'json'])))
+    expect(wiped).toEqual({ nodeId: 1, fault: 'hang' })
+    expect(await text(own.run(['node', 'restore', '1']))).toBe('Restored node 1.\n')
+    expect(await own.run(['node', 'fail', '3'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('unknown storage node, ids are 0 to 2 node=3'),
+    })
+    expect((await own.run(['node', 'fail', 'one'])).status).toBe(2)
+    expect((await own.run(['node', 'fail'])).status).toBe(2)
+  })
+
+  test('of a service that is no dev is left alone', async () => {
+    const answers =
+      '{"message":"unknown path","kafka_error":"INVALID_REQUEST","retriable":false,"effect":"none"}'
+    const deployed = await fakeEndpoint(() => ({ status: 404, body: answers }))
+    const ended = await start(['node', 'wipe', '1'], deployed.url).ended
+    expect(ended).toMatchObject({ status: 1, stderr: 'error: only `stratolog dev` can do that\n' })
+    expect(deployed.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /dev/nodes/1:wipe'])
+  })
 })
 
 describe('produce', () => {

@@ -347,6 +347,16 @@ describe('a request is sent again', () => {
   })
 })
 
+test('a node that may have been wiped is not wiped again; all else that is done to it is repeated', async () => {
+  const done = json(200, { nodeId: 1, fault: 'fail' })
+  const failing = await scripted([gateway, done])
+  expect(await failing.sent.nodeAction(1, 'fail')).toEqual({ nodeId: 1, fault: 'fail' })
+  expect(failing.received.map(({ url }) => url)).toEqual(['/dev/nodes/1:fail', '/dev/nodes/1:fail'])
+  const wiping = await scripted([gateway, done])
+  expect(await failure(wiping.sent.nodeAction(1, 'wipe'))).toMatchObject({ effect: 'unknown' })
+  expect(wiping.received).toHaveLength(1)
+})
+
 test('whoever wants to know is told how each try ended', async () => {
   const told: (string | undefined)[] = []
   const { sent } = await scripted([definite, gateway, ok], { onTry: (error) => told.push(error?.errorName) })
