@@ -2,6 +2,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import * as z from 'zod'
 import { dynamoClient, s3Client } from '../shared/aws/clients.ts'
 import { dynamoDocumentStore } from '../shared/aws/dynamo-document-store.ts'
+import { lambdaTaskTrigger } from '../shared/aws/lambda-task-trigger.ts'
 import { s3ObjectStore } from '../shared/aws/s3-object-store.ts'
 import { nodeCodecs } from '../shared/codecs/node-codecs.ts'
 import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
@@ -12,6 +13,7 @@ import { newCaches } from '../shared/service/caches.ts'
 import type { Deps } from '../shared/service/deps.ts'
 import type { DocumentStore } from '../shared/store/document-store.ts'
 import type { ObjectStore } from '../shared/store/object-store.ts'
+import type { TaskTrigger } from '../shared/store/task-trigger.ts'
 import type { AccessPolicy } from './access-policy.ts'
 import { nameAndValue, parseEnvironment } from './environment.ts'
 import type { LambdaOptions } from './lambda.ts'
@@ -29,6 +31,9 @@ const environmentSchema = z.object({
       return { zone, bucket }
     }),
   ),
+  /** The functions of background work, as far as this one may invoke them. */
+  STRATOLOG_CONTROLLER: z.string().optional(),
+  STRATOLOG_BACKGROUND: z.string().optional(),
   /** Set for an emulator of AWS, which has no host name per bucket. */
   AWS_ENDPOINT_URL: z.string().optional(),
 })
@@ -44,10 +49,12 @@ function parseStores(environment: NodeJS.ProcessEnv): z.infer<typeof environment
   )
 }
 
-/** The stores of a deployment, and the client of its storage nodes. */
+/** The ports of a deployment, and the client of its storage nodes. */
 interface AwsStores {
   readonly documents: DocumentStore
   readonly nodes: ReadonlyMap<number, ObjectStore>
+  /** Does nothing where the environment names no functions. */
+  readonly tasks: TaskTrigger
   /** Zone of storage node i. */
   readonly zones: readonly string[]
   readonly s3: S3Client
@@ -62,10 +69,20 @@ export function awsStores(): () => AwsStores {
   const dynamo = dynamoClient()
   const s3 = s3Client({ pathStyle: process.env.AWS_ENDPOINT_URL !== undefined })
   return () => {
-    const { STRATOLOG_TABLE: table, STRATOLOG_NODES: buckets } = parseStores(process.env)
+    const environment = parseStores(process.env)
+    const { STRATOLOG_TABLE: table, STRATOLOG_NODES: buckets } = environment
     return {
       documents: dynamoDocumentStore(dynamo, table),
       nodes: new Map(buckets.map(({ bucket }, nodeId) => [nodeId, s3ObjectStore(s3, bucket)])),
+      tasks: lambdaTaskTrigger({
+        identity: dynamo.config,
+        functions: {
+          controller: environment.STRATOLOG_CONTROLLER,
+          catchUp: environment.STRATOLOG_BACKGROUND,
+        },
+        endpoint: environment.AWS_ENDPOINT_URL,
+        warn: stderrLogger.warn,
+      }),
       zones: buckets.map(({ zone }) => zone),
       s3,
     }
@@ -90,7 +107,7 @@ export function lambdaDeps(boot: 'make' | 'find'): LambdaOptions['deps'] {
  * Rejects as `bootCluster` and `findCluster` do, and with INVALID_CONFIG when a cluster config is not one.
  */
 export async function depsOn(
-  { documents, nodes, zones }: Omit<AwsStores, 's3'>,
+  { documents, nodes, tasks, zones }: Omit<AwsStores, 's3'>,
   boot: 'make' | 'find',
 ): Promise<{ readonly deps: Deps; readonly policy: AccessPolicy }> {
   const { configs: given, corsOrigins } = parseEnvironment(process.env)
@@ -101,7 +118,7 @@ export async function depsOn(
   const deps: Deps = {
     ...ports,
     clusterId,
-    tasks: { trigger: async () => undefined },
+    tasks,
     environmentId: newEnvironmentId(),
     codecs: nodeCodecs,
     configs,
@@ -110,6 +127,6 @@ export async function depsOn(
     caches: newCaches(),
     log: stderrLogger,
   }
-  if (changedNodes.length > 0) await deps.tasks.trigger({ task: 'controller' })
+  if (changedNodes.length > 0) await tasks.trigger({ task: 'controller' })
   return { deps, policy: { hosts: 'any', corsOrigins } }
 }

@@ -32,6 +32,8 @@ export const LIMITS = {
   /** Tries of a read of the document store, which has no effect; the pause before a further one doubles. */
   documentReadTries: 3,
   documentRetryMs: 50,
+  /** Time-out of one task's trigger, which a request may wait for: ten times what it takes; the tick makes up for a lost one. */
+  taskTriggerTimeoutMs: 1000,
   /** Time-out of a new connection's handshake. */
   connectTimeoutMs: 1000,
   /** A connection idle for longer may be dead: frozen with its Lambda, or dropped by what lies between. */
