@@ -21,8 +21,9 @@ function documentFault(random: SeededRandom, percent: number, call: DocumentCall
       { fault: 'answerLost' },
       { fault: 'callLost' },
       { fault: 'appliedLater', calls: random.integer(0, 12) },
+      { fault: 'twice' },
     ] as const
-  )[random.integer(0, 3)]
+  )[random.integer(0, 4)]
 }
 
 function objectFault(random: SeededRandom, percent: number, call: ObjectCall): ObjectFault | undefined {

@@ -32,6 +32,8 @@ export type DocumentFault =
   | { readonly fault: 'callLost' }
   /** Applied once `calls` further calls were made, long after the caller gave up. */
   | { readonly fault: 'appliedLater'; readonly calls: number }
+  /** Applied, and carried out once more after `between`: the second answer counts. Of a transaction never: it has a token. */
+  | { readonly fault: 'twice'; readonly between?: () => Promise<unknown> }
   | { readonly fault: 'throttled' }
   | Pause
 
@@ -122,7 +124,9 @@ export function faultyDocumentStore(store: DocumentStore): FaultyDocumentStore {
     const answer = await run()
     if (fault?.fault === 'answerLost') throw timedOut(call)
     if (fault?.fault === 'after') await fault.run()
-    return answer
+    if (fault?.fault !== 'twice' || call.method === 'transact') return answer
+    await fault.between?.()
+    return run()
   }
 
   return {
