@@ -7,6 +7,7 @@ import { isBeingDeleted } from '../../shared/store/items/topic-item.ts'
 import { headKey, partitionPk } from '../../shared/store/keys.ts'
 import {
   changeHead,
+  isHeadRead,
   isHeadUpdate,
   isPagePut,
   isProducerPut,
@@ -167,6 +168,22 @@ describe('creating a topic', () => {
     expect((await create(deps, [{}])).map(errorOf)).toEqual(['REQUEST_TIMED_OUT'])
     expect((await create(deps, [{}])).map(errorOf)).toEqual(['TOPIC_ALREADY_EXISTS'])
     expect(await produceOne(deps, batchOf(1))).toMatchObject({ baseOffset: 0 })
+  })
+
+  test('whose name is put twice by one call is not taken for another’s', async () => {
+    const deps = await testDeps()
+    deps.documents.faults.once(isTopicPut, { fault: 'twice' })
+    expect((await create(deps, [{}])).map(errorOf)).toEqual([undefined])
+    expect(await produceOne(deps, batchOf(1))).toMatchObject({ baseOffset: 0 })
+  })
+
+  test('whose name is put twice by one call, and deleted between, is not made again', async () => {
+    const deps = await testDeps()
+    deps.documents.faults.once(isHeadRead, { fault: 'throttled' })
+    const between = async () => expect(errorOf((await remove(deps)) ?? {})).toBe('REQUEST_TIMED_OUT')
+    deps.documents.faults.once(isTopicPut, { fault: 'twice', between })
+    expect((await create(deps, [{}])).map(errorOf)).toEqual([undefined])
+    expect(await deletions(deps)).toHaveLength(1)
   })
 })
 
