@@ -17,17 +17,22 @@ import { seededRandom } from './seeded-random.ts'
 /** When every test begins. */
 export const START_MS = Date.UTC(2026, 10, 21, 7)
 
-/** A clock that only a test moves: `sleep` is over at once and moves it on, time-outs fire when they are told to. */
+/**
+ * A clock that only a test moves, and sleep: it is over as soon as nothing else goes on, and moves the clock on to its end.
+ * Time-outs that end by then fire.
+ */
 export interface ManualClock extends Clock {
   /** The time changes; nobody wakes. */
   set(nowMs: number): void
-  /** Runs within the next sleep, before it is over. */
+  /** Runs within the next sleep that is not ended before its time, before it is over. */
   duringNextSleep(run: () => Promise<void>): void
   /** Every time-out begun from now on has fired already, until `false`. */
   expireTimeouts(expire: boolean): void
+  /** How many turns of the event loop others have at least while somebody sleeps; 2 unless told. */
+  turnsPerSleep(count: number): void
   /** How often a request gave way to others so far. */
   breaks(): number
-  /** How long each sleep so far was. */
+  /** How long each sleep so far was that was not ended before its time. */
   readonly sleptMs: number[]
 }
 
@@ -107,22 +112,51 @@ export function otherEnvironment(deps: TestDeps): TestDeps {
 function manualClock(): ManualClock {
   let nowMs = START_MS
   let expired = false
-  const pending: (() => Promise<void>)[] = []
+  const hooks: (() => Promise<void>)[] = []
   const sleptMs: number[] = []
+  const sleepers = new Set<Sleeper>()
+  const timers = new Set<Timer>()
   let breaks = 0
+  let turns = 2
+  let isPassing = false
+
+  /** Time passes as long as somebody sleeps, from one end of a sleep to the next. */
+  const pass = async () => {
+    isPassing = true
+    while (sleepers.size > 0) {
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      const [next] = [...sleepers].sort((a, b) => a.endMs - b.endMs)
+      if (next === undefined) break
+      sleepers.delete(next)
+      sleptMs.push(next.ms)
+      nowMs = Math.max(nowMs, next.endMs)
+      for (const timer of timers) if (timer.endMs <= nowMs) timer.fire()
+      next.end(hooks.shift()?.())
+    }
+    isPassing = false
+  }
+
   return {
     sleptMs,
     nowMs: () => nowMs,
-    sleep: async (ms, signal) => {
-      if (signal?.aborted === true) return
-      sleptMs.push(ms)
-      nowMs += ms
-      await pending.shift()?.()
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted === true) return resolve()
+        const sleeper: Sleeper = { ms, endMs: nowMs + ms, end: resolve }
+        sleepers.add(sleeper)
+        signal?.addEventListener('abort', () => {
+          sleepers.delete(sleeper)
+          resolve()
+        })
+        if (!isPassing) pass()
+      }),
+    timeout: (ms) => {
+      const controller = new AbortController()
+      const timer: Timer = { endMs: nowMs + ms, fire: () => controller.abort() }
+      if (expired) timer.fire()
+      else timers.add(timer)
+      return { signal: controller.signal, cancel: () => timers.delete(timer) }
     },
-    timeout: () => ({
-      signal: expired ? AbortSignal.abort() : new AbortController().signal,
-      cancel: () => undefined,
-    }),
     giveWay: async () => {
       breaks += 1
     },
@@ -131,12 +165,27 @@ function manualClock(): ManualClock {
       nowMs = ms
     },
     duringNextSleep: (run) => {
-      pending.push(run)
+      hooks.push(run)
     },
     expireTimeouts: (expire) => {
       expired = expire
     },
+    turnsPerSleep: (count) => {
+      turns = count
+    },
   }
+}
+
+interface Sleeper {
+  readonly ms: number
+  readonly endMs: number
+  /** Goes on once `after` is done. */
+  end(after: Promise<void> | undefined): void
+}
+
+interface Timer {
+  readonly endMs: number
+  fire(): void
 }
 
 function seededBytes(seed: number): (count: number) => Uint8Array {
