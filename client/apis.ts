@@ -4,6 +4,10 @@ import type { DescribeConfigsResponse, describeConfigsRequest } from '../shared/
 import type { FetchResponse, fetchRequest } from '../shared/protocol/api/fetch.ts'
 import type { ListOffsetsResponse, listOffsetsRequest } from '../shared/protocol/api/list-offsets.ts'
 import type { MetadataResponse, metadataRequest } from '../shared/protocol/api/metadata.ts'
+import type {
+  OffsetForLeaderEpochResponse,
+  offsetForLeaderEpochRequest,
+} from '../shared/protocol/api/offset-for-leader-epoch.ts'
 import type { ProduceResponse, produceFrame, produceRequest } from '../shared/protocol/api/produce.ts'
 import type {
   CreateTopicsResponse,
@@ -17,6 +21,10 @@ export interface Apis {
   produce: { request: z.input<typeof produceRequest>; response: ProduceResponse }
   fetch: { request: z.input<typeof fetchRequest>; response: FetchResponse }
   'list-offsets': { request: z.input<typeof listOffsetsRequest>; response: ListOffsetsResponse }
+  'offset-for-leader-epoch': {
+    request: z.input<typeof offsetForLeaderEpochRequest>
+    response: OffsetForLeaderEpochResponse
+  }
   metadata: { request: z.input<typeof metadataRequest>; response: MetadataResponse }
   'create-topics': { request: z.input<typeof createTopicsRequest>; response: CreateTopicsResponse }
   'delete-topics': { request: z.input<typeof deleteTopicsRequest>; response: DeleteTopicsResponse }
@@ -35,6 +43,7 @@ export const IS_READ: Readonly<Record<ApiName, boolean>> = {
   produce: false,
   fetch: true,
   'list-offsets': true,
+  'offset-for-leader-epoch': true,
   metadata: true,
   'create-topics': false,
   'delete-topics': false,

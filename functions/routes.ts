@@ -41,6 +41,13 @@ export const ROUTES = [
     function: 'fetch',
     access: 'topic:Describe',
   },
+  {
+    method: 'POST',
+    path: '/v1/offset-for-leader-epoch',
+    api: 'offsetForLeaderEpoch',
+    function: 'fetch',
+    access: 'topic:Describe',
+  },
   { method: 'POST', path: '/v1/metadata', api: 'metadata', function: 'admin', access: 'topic:Describe' },
   {
     method: 'POST',

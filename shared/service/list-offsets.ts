@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts'
 import { findAtOrAfter, findLatest, type Listed } from './find-timestamp.ts'
 import type { Partition } from './heads.ts'
 import { refusePartitionsTwice } from './named-twice.ts'
+import { answerTopics, partitionRows } from './partition-rows.ts'
 import { checkLeaderEpoch, readByHead, visibleEnd } from './read-partition.ts'
 import { eachRow, rowOf } from './rows.ts'
 import { requestedPartition } from './topics.ts'
@@ -28,25 +29,15 @@ const NOTHING_THAT_LATE: Listed = { offset: -1, timestamp: -1, leaderEpoch: -1 }
  */
 export async function listOffsets(deps: Deps, request: ListOffsetsRequest): Promise<ListOffsetsResponse> {
   refusePartitionsTwice(request.topics)
-  const rows = request.topics.flatMap(({ name, topicId, partitions }) =>
-    partitions.map((row) => ({ name, topicId, row })),
-  )
-  const listed = await eachRow(deps, rows, async ({ name, topicId, row }): Promise<ListedOffset> => {
+  const listed = await eachRow(deps, partitionRows(request.topics), async (row): Promise<ListedOffset> => {
     const answer = await rowOf(deps, async () => {
-      const { partition, head } = await requestedPartition(deps, { name, topicId, ...row })
+      const { partition, head } = await requestedPartition(deps, row)
       return listOffset(deps, { partition, head, row, isolationLevel: request.isolationLevel })
     })
     if ('errorName' in answer) return { partitionIndex: row.partitionIndex, ...answer, ...failed }
     return { partitionIndex: row.partitionIndex, ...NO_ERROR, ...answer }
   })
-  let next = 0
-  return {
-    topics: request.topics.map(({ name, topicId, partitions }) => {
-      const answers = listed.slice(next, next + partitions.length)
-      next += partitions.length
-      return { name, ...(topicId === undefined ? {} : { topicId }), partitions: answers }
-    }),
-  }
+  return { topics: answerTopics(request.topics, listed) }
 }
 
 const failed = { offset: -1, timestamp: -1, leaderEpoch: -1 } as const
