@@ -43,13 +43,14 @@ export async function bootCluster(deps: BootDeps, zoneOf: ZoneOf = localZone): P
 }
 
 /**
- * Finds the cluster without writing anything: for a function whose role may only read.
+ * Finds the cluster without writing anything: for a function whose role may only read. A storage node that is not
+ * registered yet has nothing to read.
  *
  * @throws KafkaError KAFKA_STORAGE_ERROR when it was not made yet
  */
 export async function findCluster(deps: BootDeps): Promise<BootedCluster> {
-  const { clusterId, missing, incarnations } = await readCluster(deps)
-  if (clusterId === undefined || missing.length > 0) {
+  const { clusterId, incarnations } = await readCluster(deps)
+  if (clusterId === undefined) {
     throw new KafkaError(
       'KAFKA_STORAGE_ERROR',
       'cluster is not made yet: the first produce or metadata makes it',

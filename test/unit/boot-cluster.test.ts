@@ -48,13 +48,14 @@ test('who only looks makes nothing', async () => {
   await expect(findCluster(depsOn(stores))).rejects.toThrow('cluster is not made yet')
 })
 
-test('a node added later is registered by the next start', async () => {
+test('a node added later is registered by the next start, and keeps nobody from looking until then', async () => {
   const [first, second] = [...stores.nodes]
   if (first === undefined || second === undefined) throw new Error('no nodes')
   const made = await bootCluster(depsOn({ ...stores, nodes: new Map([first, second]) }))
-  await expect(findCluster(depsOn(stores))).rejects.toThrow('cluster is not made yet')
-  expect(await bootCluster(depsOn(stores))).toEqual(made)
   expect(await findCluster(depsOn(stores))).toEqual(made)
+  expect(await stores.documents.get(nodeKey(2), 'strong')).toBeUndefined()
+  expect(await bootCluster(depsOn(stores))).toEqual(made)
+  expect(await stores.documents.get(nodeKey(2), 'strong')).toBeDefined()
 })
 
 test('a bucket that was emptied or exchanged is told, and stops nobody', async () => {
