@@ -1,4 +1,5 @@
 import type { Head } from '../core/head.ts'
+import type { Item } from '../core/update-plan.ts'
 import type { ClusterConfigs } from '../protocol/cluster-configs.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { checkTopicName } from '../protocol/names.ts'
@@ -32,13 +33,20 @@ export async function readTopic(deps: Deps, name: string): Promise<Topic> {
   checkTopicName(name)
   const nowMs = deps.clock.nowMs()
   const item = await deps.documents.get(topicKey(name), 'strong')
-  if (item === undefined || isBeingDeleted(item)) {
-    deps.caches.topics.delete(name)
-    throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `unknown topic topic=${name}`)
-  }
-  const topic = decodeTopic(name, item)
+  if (item === undefined || isBeingDeleted(item)) deps.caches.topics.delete(name)
+  const topic = existingTopic(name, item)
   rememberTopic(deps.caches, topic, nowMs)
   return topic
+}
+
+/**
+ * The topic of what stands under its name, and the version of that.
+ *
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when nothing does, or a topic that is being deleted
+ */
+export function existingTopic(name: string, item: Item | undefined): ReturnType<typeof decodeTopic> {
+  if (item !== undefined && !isBeingDeleted(item)) return decodeTopic(name, item)
+  throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `unknown topic topic=${name}`)
 }
 
 /**

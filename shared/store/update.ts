@@ -4,12 +4,15 @@ import { LIMITS } from '../protocol/limits.ts'
 import type { DocumentStore, Expected, Key } from './document-store.ts'
 
 /** What a transition makes of a document: the new one and the version it replaces, or undefined to leave it as it is. */
-type Transition = (
-  stored: Item | undefined,
-) => { readonly item: Item; readonly expected: Expected } | undefined
+type Transition = (stored: Item | undefined) => Next | undefined | Promise<Next | undefined>
+interface Next {
+  readonly item: Item
+  readonly expected: Expected
+}
 
 /**
  * Changes a document that is not a head: load, decide, put at the version that was loaded; again when another was faster.
+ * Answers the document as it is then, or was left.
  *
  * @throws KafkaError KAFKA_STORAGE_ERROR when others were faster every time
  */
@@ -17,12 +20,13 @@ export async function updateDocument(
   documents: DocumentStore,
   key: Key,
   transition: Transition,
-): Promise<void> {
+): Promise<Item | undefined> {
   for (let tries = 0; tries < LIMITS.maxUpdateTries; tries += 1) {
-    const next = transition(await documents.get(key, 'strong'))
-    if (next === undefined) return
+    const stored = await documents.get(key, 'strong')
+    const next = await transition(stored)
+    if (next === undefined) return stored
     const verdict = await documents.put(key, next.item, next.expected)
-    if (verdict.applied) return
+    if (verdict.applied) return verdict.item
   }
   throw new KafkaError('KAFKA_STORAGE_ERROR', `document changed at every try pk=${key.pk} sk=${key.sk}`)
 }

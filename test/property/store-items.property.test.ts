@@ -147,7 +147,8 @@ test('a page, a producer, a topic, a node and the cluster come back from their i
       expect(decodePage(stored(encodePage(page)))).toEqual(page)
       const item = stored({ ...encodeSpilledProducer(producer), ver: version })
       expect(decodeSpilledProducer(item)).toEqual({ ...producer, version })
-      expect(decodeTopic(topic.name, stored(encodeTopic(topic)))).toEqual(topic)
+      const topicItem = stored({ ...encodeTopic(topic), ver: version })
+      expect(decodeTopic(topic.name, topicItem)).toEqual({ ...topic, version })
       const { topicId } = topic
       expect(decodeNode(stored(encodeNode(node)))).toEqual(node)
       expect(decodeCluster(stored(encodeCluster({ clusterId: topicId })))).toEqual({ clusterId: topicId })
