@@ -15,8 +15,9 @@ import type { DocumentStore } from '../shared/store/document-store.ts'
 import type { ObjectStore } from '../shared/store/object-store.ts'
 import type { TaskTrigger } from '../shared/store/task-trigger.ts'
 import type { AccessPolicy } from './access-policy.ts'
-import { nameAndValue, parseEnvironment } from './environment.ts'
+import { parseEnvironment } from './environment.ts'
 import type { LambdaOptions } from './lambda.ts'
+import { parseNodes } from './parse-nodes.ts'
 import { newEnvironmentId, randomBytes, stderrLogger, systemClock } from './system.ts'
 
 /** The longest a fetch waits in a Lambda, where waiting costs more than asking again. */
@@ -24,13 +25,7 @@ const MAX_FETCH_WAIT_MS = 2000
 
 const environmentSchema = z.object({
   STRATOLOG_TABLE: z.string().min(1),
-  /** `use1-az4=bucket-a, use1-az5=bucket-b`: the storage nodes in the order of their ids, by zone. */
-  STRATOLOG_NODES: z.string().transform((text) =>
-    text.split(',').map((entry) => {
-      const [zone, bucket] = nameAndValue(entry)
-      return { zone, bucket }
-    }),
-  ),
+  STRATOLOG_NODES: z.string().transform(parseNodes),
   /** The functions of background work, as far as this one may invoke them. */
   STRATOLOG_CONTROLLER: z.string().optional(),
   STRATOLOG_BACKGROUND: z.string().optional(),
