@@ -1,5 +1,6 @@
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb'
 import { KafkaError } from '../protocol/kafka-error.ts'
+import { causeOf, codeOf } from './cause-of.ts'
 import { httpStatusOf } from './connections.ts'
 
 /** Failures of the network before any byte of a request could be sent. */
@@ -61,7 +62,7 @@ function reasonOf(error: unknown): string {
     const codes = (error.CancellationReasons ?? []).flatMap(({ Code }) => Code ?? [])
     return codes.find((code) => code !== 'None') ?? error.name
   }
-  return codeOf(error) || nameOf(error)
+  return causeOf(error)
 }
 
 function validationMessage(error: unknown): string {
@@ -76,8 +77,4 @@ function nameOf(error: unknown): string {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

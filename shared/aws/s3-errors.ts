@@ -1,4 +1,5 @@
 import { KafkaError } from '../protocol/kafka-error.ts'
+import { causeOf } from './cause-of.ts'
 
 /**
  * Runs calls of S3.
@@ -10,8 +11,7 @@ export async function orStorageError<Answer>(facts: string, call: () => Promise<
     return await call()
   } catch (error) {
     if (error instanceof KafkaError) throw error
-    const cause = error instanceof Error ? error.name : String(error)
-    throw new KafkaError('KAFKA_STORAGE_ERROR', `${facts} cause=${cause}`, { cause: error })
+    throw new KafkaError('KAFKA_STORAGE_ERROR', `${facts} cause=${causeOf(error)}`, { cause: error })
   }
 }
 

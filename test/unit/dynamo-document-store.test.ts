@@ -153,6 +153,12 @@ describe('failures', () => {
     await expect(unused.transact(actions)).rejects.toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR' })
   })
 
+  test('what has no name but what it says is told: no region is set', async () => {
+    const region = () => Promise.reject(new Error('Region is missing'))
+    const store = dynamoDocumentStore(dynamoClient({ region }), 'stratolog')
+    await expect(store.get(key, 'strong')).rejects.toThrow('not read sk=HEAD cause="Region is missing"')
+  })
+
   test('a read that goes better the second time is answered', async () => {
     const answers = [failed(500, 'InternalServerError')]
     const { store } = await storeOn(() => answers.shift() ?? OK)

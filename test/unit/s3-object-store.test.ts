@@ -75,6 +75,14 @@ describe('what goes over the wire', () => {
     await expect(store.get('wal/x', undefined, signal)).rejects.toMatchObject(failure)
   })
 
+  test('a failure without a name is told by what it says: no region is set', async () => {
+    const region = () => Promise.reject(new Error('Region is missing'))
+    const store = s3ObjectStore(s3Client({ region, pathStyle: true }), 'node')
+    await expect(store.get('wal/x', undefined, signal)).rejects.toThrow(
+      'object not read key=wal/x cause="Region is missing"',
+    )
+  })
+
   test('an answer shorter than the range is no object', async () => {
     const { store } = await storeOn(() => ({ status: 206, body: 'ab' }))
     expect(await store.get('wal/x', { start: 0, end: 3 }, signal)).toBeUndefined()
