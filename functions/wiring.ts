@@ -111,9 +111,7 @@ export async function embeddedDeps(options: EmbeddedOptions): Promise<Local> {
 /**
  * What a Lambda would have, for the local service: it may wait longer, and lets in this machine only.
  *
- * Rejects with a ZodError when the environment does not name a table and buckets.
- *
- * @throws KafkaError INVALID_CONFIG when a cluster config is not one
+ * @throws KafkaError INVALID_CONFIG when the environment does not name a table and buckets, or a cluster config is not one
  * @throws KafkaError KAFKA_STORAGE_ERROR when the table cannot be reached, or at the first start a bucket
  */
 export async function awsDeps(options: AwsOptions): Promise<Local> {
