@@ -1,4 +1,4 @@
-import type { Head, LocatedBatch } from './head.ts'
+import { type Head, isValid, type LocatedBatch, nodeOf } from './head.ts'
 
 /** What one partition of a fetch could be given: its batches from the asked offset on, and the most bytes asked for. */
 export interface FetchShare {
@@ -36,13 +36,40 @@ export function bytesOf(batches: readonly LocatedBatch[]): number {
   return batches.reduce((sum, batch) => sum + batch.reference.length, 0)
 }
 
-/** The replicas that hold everything below `endOffset`, the leader first. */
-export function replicasHolding(head: Head, endOffset: number): readonly string[] {
-  const holders = head.replicas.filter((replica) => logEndOf(head, replica) >= endOffset)
-  return [
-    ...holders.filter((replica) => replica === head.leader),
-    ...holders.filter((replica) => replica !== head.leader),
-  ]
+/** What a reader knows of the storage nodes: which are in its own zone, and which failed just now. */
+export interface KnownNodes {
+  readonly near: ReadonlySet<number>
+  readonly failing: ReadonlySet<number>
+}
+
+const NOTHING_KNOWN: KnownNodes = { near: new Set(), failing: new Set() }
+
+/**
+ * The replicas that hold everything below `endOffset`: those near the reader first, then the leader, then the others; and
+ * after all of them, in the same order, those whose nodes fail.
+ */
+export function replicasHolding(
+  head: Head,
+  endOffset: number,
+  { near, failing }: KnownNodes = NOTHING_KNOWN,
+): readonly string[] {
+  const distance = (replica: string) =>
+    (failing.has(nodeOf(replica)) ? 4 : 0) +
+    (near.has(nodeOf(replica)) ? 0 : 2) +
+    (replica === head.leader ? 0 : 1)
+  return head.replicas
+    .filter((replica) => logEndOf(head, replica) >= endOffset)
+    .toSorted((a, b) => distance(a) - distance(b))
+}
+
+/** Whether the batch's object must be on the replica's node: no collector may have taken it, and the replica is past it. */
+export function mustHold(head: Head, replica: string, batch: LocatedBatch): boolean {
+  return (
+    batch.baseOffset >= Math.max(head.logStartOffset, head.sealedEnd) &&
+    isValid(batch, head.lineage) &&
+    head.replicas.includes(replica) &&
+    logEndOf(head, replica) >= batch.endOffset
+  )
 }
 
 /** Log end offset of a replica: the contiguous part of the log that it has. */

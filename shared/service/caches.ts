@@ -14,11 +14,26 @@ export interface Caches {
   readonly topics: Map<string, CachedTopic>
   /** By partition key. */
   readonly heads: Map<string, Head>
+  /** Zones of the storage nodes by id, as they were read at `readAtMs`. */
+  readonly zones: { byNode: ReadonlyMap<number, string>; readAtMs: number }
+  /** Until when to ask a storage node last, by id. */
+  readonly failingUntilMs: Map<number, number>
+  /** When something was last reported of a storage node, by what it was and the node's id. */
+  readonly reportedAtMs: Map<string, number>
+  /** When a task was last triggered, by what it is to look after. */
+  readonly wokenAtMs: Map<string, number>
 }
 
 /** Empty caches. */
 export function newCaches(): Caches {
-  return { topics: new Map(), heads: new Map() }
+  return {
+    topics: new Map(),
+    heads: new Map(),
+    zones: { byNode: new Map(), readAtMs: Number.NEGATIVE_INFINITY },
+    failingUntilMs: new Map(),
+    reportedAtMs: new Map(),
+    wokenAtMs: new Map(),
+  }
 }
 
 /** Keeps `topic`, and forgets the one kept longest when there are too many. */
@@ -31,6 +46,23 @@ export function rememberHead(caches: Caches, pk: string, head: Head): void {
   const known = caches.heads.get(pk)
   if (known !== undefined && isNewer(known, head)) return
   keep(caches.heads, pk, head, LIMITS.maxCachedHeads)
+}
+
+/** Keeps when a task was triggered. */
+export function rememberWoken(caches: Caches, subject: string, atMs: number): void {
+  keep(caches.wokenAtMs, subject, atMs, LIMITS.maxCachedHeads)
+}
+
+/** Has a storage node asked last from now on: it failed, or had lost what it was asked for. */
+export function rememberFailing(caches: Caches, nodeId: number, untilMs: number): void {
+  caches.failingUntilMs.set(nodeId, untilMs)
+}
+
+/** The storage nodes that failed a short while ago. */
+export function failingNodes(caches: Caches, nowMs: number): ReadonlySet<number> {
+  return new Set(
+    [...caches.failingUntilMs].filter(([, untilMs]) => untilMs > nowMs).map(([nodeId]) => nodeId),
+  )
 }
 
 function isNewer(a: Head, b: Head): boolean {

@@ -124,6 +124,8 @@ interface FetchOptions {
   readonly minBytes?: number
   readonly isolationLevel?: 0 | 1
   readonly currentLeaderEpoch?: number
+  readonly lastFetchedEpoch?: number
+  readonly rackId?: string
 }
 
 /** Fetches from one partition; does not wait unless told. */
@@ -138,13 +140,14 @@ export async function fetchOne(
     fetchOffset,
     partitionMaxBytes: options.partitionMaxBytes ?? 1_048_576,
     currentLeaderEpoch: options.currentLeaderEpoch ?? -1,
-    lastFetchedEpoch: -1,
+    lastFetchedEpoch: options.lastFetchedEpoch ?? -1,
   }
   const { topics } = await fetch(deps, {
     maxWaitMs: options.maxWaitMs ?? 0,
     minBytes: options.minBytes ?? 1,
     maxBytes: options.maxBytes ?? 4_194_304,
     isolationLevel: options.isolationLevel ?? 0,
+    ...(options.rackId === undefined ? {} : { rackId: options.rackId }),
     topics: [{ name: topic, ...(topicId === undefined ? {} : { topicId }), partitions: [partition] }],
   })
   const row = topics[0]?.partitions[0]

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { replicasHolding, shareOut } from '../../shared/core/fetch-plan.ts'
+import { mustHold, replicasHolding, shareOut } from '../../shared/core/fetch-plan.ts'
 import { type LocatedBatch, locate } from '../../shared/core/head.ts'
 import { headWith, referenceWith } from '../support/heads.ts'
 
@@ -119,4 +119,37 @@ test.each([
   },
 ])('$name', ({ given, endOffset, expected }) => {
   expect(replicasHolding(headWith(given), endOffset)).toEqual(expected)
+})
+
+const nodes = (near: number[], failing: number[]) => ({ near: new Set(near), failing: new Set(failing) })
+
+test.each([
+  { name: 'the reader’s zone before the leader', known: nodes([2], []), expected: ['2.1', '1.1', '0.1'] },
+  {
+    name: 'of several there the leader first',
+    known: nodes([0, 1], []),
+    expected: ['1.1', '0.1', '2.1'],
+  },
+  { name: 'a zone without nodes changes nothing', known: nodes([9], []), expected: ['1.1', '0.1', '2.1'] },
+  { name: 'a node that fails last', known: nodes([], [1]), expected: ['0.1', '2.1', '1.1'] },
+  { name: 'also one in the reader’s zone', known: nodes([2], [2]), expected: ['1.1', '0.1', '2.1'] },
+  {
+    name: 'if all fail, all are asked, in the same order',
+    known: nodes([2], [0, 1, 2]),
+    expected: ['2.1', '1.1', '0.1'],
+  },
+])('replicas are asked in an order: $name', ({ known, expected }) => {
+  expect(replicasHolding(headWith({ leader: '1.1', logEndOffset: 50 }), 50, known)).toEqual(expected)
+})
+
+test.each([
+  { name: 'it is below its LEO', given: {}, expected: true },
+  { name: 'not in its hole', given: { holeStart: { '2.1': 15 } }, expected: false },
+  { name: 'not if it was exchanged', given: { replicas: ['0.1', '1.1', '2.2'] }, expected: false },
+  { name: 'not if it was truncated', given: { lineage: { 0: 0, 1: 15 } }, expected: false },
+  { name: 'not if it was sealed', given: { sealedEnd: 20 }, expected: false },
+  { name: 'not if it was deleted', given: { logStartOffset: 11 }, expected: false },
+])('a replica must hold a batch: $name', ({ given, expected }) => {
+  const head = headWith({ logEndOffset: 50, ...given })
+  expect(mustHold(head, '2.1', locate(referenceWith({ recordCount: 10 }), 10))).toBe(expected)
 })

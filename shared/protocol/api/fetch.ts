@@ -33,6 +33,12 @@ export interface JsonFetchedRecord {
   readonly headers: readonly { readonly key: string; readonly value: string | null }[]
 }
 
+/** Where the log parted from the one that the caller read: the largest epoch of both, and its exclusive end (KIP-595). */
+export interface DivergingEpoch {
+  readonly epoch: number
+  readonly endOffset: number
+}
+
 /** What every fetched partition says, whatever it carries. Offsets are −1 where they are not known. */
 export interface FetchedOffsets {
   readonly partitionIndex: number
@@ -40,6 +46,8 @@ export interface FetchedOffsets {
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly abortedTransactions: readonly { readonly producerId: number; readonly firstOffset: number }[]
+  /** Stands where records up to fetchOffset were truncated since they were read: then there are no records. */
+  readonly divergingEpoch?: DivergingEpoch
 }
 
 type Outcome = { readonly errorCode: 0 } | ErrorRow
