@@ -1,11 +1,11 @@
 import { type BatchReference, packReference } from '../core/batch-reference.ts'
-import { type Head, isValid, type LocatedBatch, locate } from '../core/head.ts'
+import { type Head, isValid, type LocatedBatch, locate, validBatches } from '../core/head.ts'
 import { findSequence } from '../core/head-answer.ts'
 import type { IndexPage } from '../core/index-page.ts'
 import { producerKey } from '../core/producer-state.ts'
 import type { BatchHeader } from '../protocol/batch-header.ts'
 import { decodePage } from '../store/items/page-item.ts'
-import { pagesFrom, pagesUpTo } from '../store/keys.ts'
+import { pagesBelow, pagesFrom, pagesUpTo } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, pkOf } from './heads.ts'
 import { readSpilledProducer } from './spill-producer.ts'
@@ -57,9 +57,41 @@ export async function findDuplicate(
   const lastBaseOffset =
     head.producerOffsets[producer] ?? (await readSpilledProducer(deps, partition, producer))?.lastBaseOffset
   if (lastBaseOffset === undefined) return undefined
-  const query = { limit: deps.limits.maxDuplicatePages, direction: 'descending' } as const
-  const older = await pages(deps, partition, { ...pagesUpTo(lastBaseOffset), ...query })
-  return firstFound(older, (page) => findSequence(page.entries, head.lineage, batch))
+  const { maxDuplicatePages: most } = deps.limits
+  let seen = 0
+  for await (const round of pagesDown(deps, partition, lastBaseOffset, { first: most, further: most })) {
+    // Pages that a truncation left behind count for nothing.
+    const valid = round.filter((page) => validBatches(page.entries, head.lineage).length > 0)
+    const found = firstFound(valid.slice(0, most - seen), (page) =>
+      findSequence(page.entries, head.lineage, batch),
+    )
+    seen += valid.length
+    if (found !== undefined || seen >= most) return found
+  }
+  return undefined
+}
+
+/**
+ * Index pages that begin at or below `offset`, the last first, some at a time: `first`, then `further` in each round. Who
+ * looks for an entry goes on while it meets nothing but pages that a truncation left behind.
+ */
+export async function* pagesDown(
+  deps: Deps,
+  partition: Partition,
+  offset: number,
+  { first, further }: { readonly first: number; readonly further: number },
+): AsyncGenerator<readonly IndexPage[]> {
+  let range = pagesUpTo(offset)
+  for (let round = 0; round <= deps.limits.maxPageWalkRounds; round += 1) {
+    if (round > 0) await deps.clock.giveWay()
+    const limit = round === 0 ? first : further
+    const query = { ...range, limit, direction: 'descending' } as const
+    const entries = await deps.documents.list(pkOf(partition), query)
+    yield entries.map((entry) => decodePage(entry.item))
+    const last = entries.at(-1)
+    if (last === undefined || entries.length < limit) return
+    range = pagesBelow(last.key)
+  }
 }
 
 /** Index pages of a partition in a range of their keys. */

@@ -1,8 +1,8 @@
 import { type Head, type LocatedBatch, validBatches } from '../core/head.ts'
 import type { IndexPage } from '../core/index-page.ts'
-import { pagesFrom, pagesUpTo } from '../store/keys.ts'
+import { pagesFrom } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
-import { pages } from './find-batch.ts'
+import { pages, pagesDown } from './find-batch.ts'
 import type { Partition } from './heads.ts'
 
 /** Which batches to look up: those of [from, end), at most `maxBatches`, and as many as fit into `maxBytes`, at least one. */
@@ -63,20 +63,25 @@ async function addFromPages(
   }
 }
 
-/** The page with a valid entry for `offset`: the last one that begins at or below it, but for those that a truncation left behind. */
+/**
+ * The page with a valid entry for `offset`: the last one that begins at or below it, but for those that a truncation left
+ * behind. Pages go on from each other, so below one whose valid entries end before `offset` nothing more is to be found.
+ */
 async function pageHolding(
   deps: Deps,
   partition: Partition,
   head: Head,
   offset: number,
 ): Promise<IndexPage | undefined> {
-  const holds = (page: IndexPage) =>
-    validBatches(page.entries, head.lineage).some(
-      (batch) => batch.baseOffset <= offset && offset < batch.endOffset,
-    )
-  const down = { ...pagesUpTo(offset), direction: 'descending' } as const
-  const nearest = (await pages(deps, partition, { ...down, limit: 1 })).find(holds)
-  return nearest ?? (await pages(deps, partition, { ...down, limit: deps.limits.maxPageWalk })).find(holds)
+  const sizes = { first: 1, further: deps.limits.maxPageWalk }
+  for await (const round of pagesDown(deps, partition, offset, sizes)) {
+    for (const page of round) {
+      const valid = validBatches(page.entries, head.lineage)
+      if (valid.some((batch) => batch.baseOffset <= offset && offset < batch.endOffset)) return page
+      if (valid.length > 0) return undefined
+    }
+  }
+  return undefined
 }
 
 /** Adds those of `batches`, which are in offset order, that go on where `found` ends. */
