@@ -16,8 +16,8 @@ export function assertWellFormed(plan: UpdatePlan): void {
 }
 
 /**
- * Stops on checks DynamoDB would not parse: an empty path or name, any of nothing, a path compared with itself, an order
- * of booleans.
+ * Stops on checks DynamoDB would not parse, an empty path or name, any of nothing, a path compared with itself, an order
+ * of booleans; and on a path that begins with a part of the key.
  *
  * @throws KafkaError UNKNOWN_SERVER_ERROR when a check is malformed
  */
@@ -35,8 +35,9 @@ export function assertChecks(checks: readonly Check[]): void {
 /**
  * The changes as a tree, so that each map is copied once however many of its entries change.
  *
- * @throws KafkaError UNKNOWN_SERVER_ERROR when a path or name is empty, two changes name the same path or one within the
- *   other's, or a copy `ifAbsent` is from its own path or has a `plus` (DynamoDB has no expression for these)
+ * @throws KafkaError UNKNOWN_SERVER_ERROR when a path or name is empty, a path begins with a part of the key, two changes
+ *   name the same path or one within the other's, or a copy `ifAbsent` is from its own path or has a `plus` (DynamoDB has no
+ *   expression for these)
  */
 export function changeTree(changes: readonly Change[]): ChangeTree {
   const root: ChangeTree = new Map()
@@ -88,7 +89,10 @@ function assertCopy(change: Change & { change: 'copy' }): void {
 }
 
 function assertPath(path: Path): void {
-  if (path.length === 0) throwMalformed('empty-path', path)
+  const [first] = path
+  if (first === undefined) throwMalformed('empty-path', path)
+  // DynamoDB keeps the key among the attributes, the embedded store does not.
+  if (first === 'pk' || first === 'sk') throwMalformed('part-of-the-key', path)
   for (const name of path) if (name === '') throwMalformed('empty-name', path)
 }
 
