@@ -30,30 +30,42 @@ async function restart(): Promise<void> {
 const log = () => transport({ endpoint: dev.endpoint })
 const act = (nodeId: number, action: NodeAction) => log().nodeAction(nodeId, action)
 
-/** Creates a topic of one partition without copies, and answers the node that has it. */
-async function topicOnOneNode(): Promise<number> {
-  const topic = { name: 'alone', numPartitions: 1, replicationFactor: 1 }
+/** Creates the topic, of one partition, and answers the node that leads it. */
+async function topicOn(replicationFactor: number): Promise<number> {
+  const topic = { name: 'log', numPartitions: 1, replicationFactor }
   const created = await log().call('create-topics', { topics: [topic] })
   expect(created.topics[0]?.errorCode).toBe(0)
-  const { topics } = await log().call('metadata', { topics: [{ name: 'alone' }] })
-  const [found] = topics
-  if (found === undefined || !('partitions' in found)) throw new Error('no topic')
-  return found.partitions[0]?.replicaNodes[0] ?? -1
+  return (await partition()).leaderId
+}
+
+async function partition() {
+  const { topics } = await log().call('metadata', { topics: [{ name: 'log' }] })
+  const [topic] = topics
+  if (topic === undefined || !('partitions' in topic)) throw new Error('no topic')
+  const [found] = topic.partitions
+  if (found === undefined || !('leaderId' in found)) throw new Error('no partition')
+  return found
+}
+
+async function nodeIs(nodeId: number) {
+  const { nodes } = await log().call('describe-cluster', {})
+  return nodes.find((node) => node.nodeId === nodeId)
 }
 
 /** Why a record is not written to it, if it is not. */
 async function refusal(): Promise<string | undefined> {
   const partitions = [{ partitionIndex: 0, records: [{ value: 'YQ==' }] }]
-  const { topics } = await log().call('produce', { topics: [{ name: 'alone', partitions }] })
+  const { topics } = await log().call('produce', { topics: [{ name: 'log', partitions }] })
   const row = topics[0]?.partitions[0]
   return row === undefined ? 'no row' : rowError(row)?.errorName
 }
 
-const untilWritten = () => vi.waitFor(async () => expect(await refusal()).toBeUndefined(), FIT_AGAIN_MS)
+const soon = (check: () => Promise<void>) => vi.waitFor(check, FIT_AGAIN_MS)
+const untilWritten = () => soon(async () => expect(await refusal()).toBeUndefined())
 
 describe.each(['fail', 'hang'] as const)('a node that is made to %s', (fault) => {
   test('takes nothing, over a restart too, until it is restored', async () => {
-    const nodeId = await topicOnOneNode()
+    const nodeId = await topicOn(1)
     expect(await refusal()).toBeUndefined()
     expect(await act(nodeId, fault)).toEqual({ nodeId, fault })
     expect(await refusal()).toBeDefined()
@@ -66,7 +78,7 @@ describe.each(['fail', 'hang'] as const)('a node that is made to %s', (fault) =>
   })
 
   test('can be wiped, and the service starts without what it had', async () => {
-    const nodeId = await topicOnOneNode()
+    const nodeId = await topicOn(1)
     expect(await refusal()).toBeUndefined()
     const wal = join(data, 'nodes', String(nodeId), 'wal')
     expect(existsSync(wal)).toBe(true)
@@ -77,6 +89,35 @@ describe.each(['fail', 'hang'] as const)('a node that is made to %s', (fault) =>
     await restart()
     expect((await fetch(`${dev.endpoint}/healthz`)).status).toBe(200)
     expect(existsSync(wal)).toBe(false)
+  })
+})
+
+describe('a log of three replicas', () => {
+  test.each(['fail', 'hang'] as const)(
+    'goes on without a leader that is made to %s, and has it back',
+    async (fault) => {
+      const nodeId = await topicOn(3)
+      await untilWritten()
+      await act(nodeId, fault)
+      await untilWritten()
+      expect((await partition()).leaderId).not.toBe(nodeId)
+      expect(await nodeIs(nodeId)).toMatchObject({ state: 'DOWN', incarnation: 1 })
+      await act(nodeId, 'restore')
+      await soon(async () => expect((await partition()).isrNodes).toHaveLength(3))
+      expect(await nodeIs(nodeId)).toMatchObject({ state: 'UP', incarnation: 1, holdDownUntilMs: 0 })
+    },
+  )
+
+  test('is copied again to a node that was wiped, of which nobody was told', async () => {
+    const nodeId = await topicOn(3)
+    await untilWritten()
+    await act(nodeId, 'wipe')
+    await restart() // a start looks at every node
+    await soon(async () => {
+      expect(await nodeIs(nodeId)).toMatchObject({ state: 'UP', incarnation: 2 })
+      expect((await partition()).isrNodes).toHaveLength(3)
+    })
+    expect(existsSync(join(data, 'nodes', String(nodeId), 'wal'))).toBe(true)
   })
 })
 
@@ -102,7 +143,7 @@ describe('the routes', () => {
   })
 
   test('refuse a web page of another origin', async () => {
-    const nodeId = await topicOnOneNode()
+    const nodeId = await topicOn(1)
     const headers = { origin: 'http://elsewhere.example' }
     const answer = await fetch(`${dev.endpoint}/dev/nodes/${nodeId}:fail`, { method: 'POST', headers })
     expect(answer.status).toBe(403)
