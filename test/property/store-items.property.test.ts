@@ -13,6 +13,7 @@ import {
   encodeNode,
 } from '../../shared/store/items/cluster-item.ts'
 import { decodeHead, encodeHead } from '../../shared/store/items/head-item.ts'
+import { decodeNodeFaults, encodeNodeFaults } from '../../shared/store/items/node-faults-item.ts'
 import { decodePage, encodePage } from '../../shared/store/items/page-item.ts'
 import { decodeSpilledProducer, encodeSpilledProducer } from '../../shared/store/items/producer-item.ts'
 import { decodeTopic, encodeTopic } from '../../shared/store/items/topic-item.ts'
@@ -154,6 +155,22 @@ test('a page, a producer, a topic, a node and the cluster come back from their i
       expect(decodeCluster(stored(encodeCluster({ clusterId: topicId })))).toEqual({ clusterId: topicId })
     }),
     { numRuns: 100 },
+  )
+})
+
+test('faults of storage nodes survive their item', () => {
+  const someFaults = fc.dictionary(
+    fc.nat(99).map(String),
+    fc.constantFrom('fail' as const, 'hang' as const),
+    {
+      noNullPrototype: true,
+    },
+  )
+  fc.assert(
+    fc.property(someFaults, fc.nat(), (faults, version) => {
+      const item = stored({ ...encodeNodeFaults(faults), ver: version })
+      expect(decodeNodeFaults(item)).toEqual({ faults, version })
+    }),
   )
 })
 
