@@ -59,7 +59,7 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
     if (preflight !== undefined) return preflight
     const match = router(request.method, request.path)
     if (match.found === 'path') return methodNotAllowed(match.allow, { requestId, dialect })
-    if (match.found === 'nothing') throw new KafkaError('INVALID_REQUEST', 'unknown path', { restCode: 404 })
+    if (match.found === 'nothing') throw unknownPath(request.path)
     const handler = handlers[match.api]
     if (handler === undefined) throw servedElsewhere(match.api)
     checkWireSize(request)
@@ -83,6 +83,13 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
 
 const NATIVE_PATH = /^\/(v1|dev)\//
 const NO_BODY = new Uint8Array(0)
+/** What a caller sent may be of any length: no more of it than tells what it was. */
+const MAX_SHOWN_LENGTH = 100
+
+function unknownPath(path: string): KafkaError {
+  const message = `unknown path path=${path.slice(0, MAX_SHOWN_LENGTH)}`
+  return new KafkaError('INVALID_REQUEST', message, { restCode: 404 })
+}
 
 function servedElsewhere(api: string): KafkaError {
   return new KafkaError('INVALID_REQUEST', `path is not served here api=${api}`, { restCode: 404 })

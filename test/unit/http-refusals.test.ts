@@ -96,18 +96,29 @@ const access: Refusal[] = [
 ]
 
 const paths: Refusal[] = [
-  { name: 'an unknown path', request: { path: '/nothing' }, status: 404, message: 'unknown path' },
+  {
+    name: 'an unknown path',
+    request: { path: '/nothing' },
+    status: 404,
+    message: 'unknown path path=/nothing',
+  },
+  {
+    name: 'an unknown path of any length',
+    request: { path: `/${'x'.repeat(5000)}` },
+    status: 404,
+    message: /^unknown path path=\/x{99}$/,
+  },
   {
     name: 'an unknown api',
     request: { path: '/v1/nothing', body: {} },
     status: 404,
-    message: 'unknown path',
+    message: 'unknown path path=/v1/nothing',
   },
   {
     name: 'an api that comes later',
     request: { path: '/v1/join-group', body: {} },
     status: 404,
-    message: 'unknown path',
+    message: 'unknown path path=/v1/join-group',
   },
   { name: 'another method', request: { path: '/v1/produce' }, status: 405, message: /POST/ },
   {
