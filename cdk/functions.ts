@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import type { Table } from 'aws-cdk-lib/aws-dynamodb'
 import { PolicyDocument, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
@@ -14,8 +14,10 @@ import { type BundlingOptions, NodejsFunction, OutputFormat } from 'aws-cdk-lib/
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import type { NodeBucket } from './buckets.ts'
-import { GRANTS, type LambdaGroup, statements } from './grants.ts'
+import { GRANTS, type HttpGroup, type LambdaGroup } from './grants.ts'
 import type { Settings } from './settings.ts'
+import { statements } from './statements.ts'
+import { isTaskGroup, taskEnvironment, taskOptions, tick } from './task-functions.ts'
 
 /** A Lambda per group. */
 export type Lambdas = { readonly [group in LambdaGroup]: LambdaFunction }
@@ -44,14 +46,18 @@ const BUNDLING: BundlingOptions = {
     "import{createRequire as stratologRequire}from'node:module';const require=stratologRequire(import.meta.url);",
 }
 
-/** Every group's Lambda, with a role and a log of its own. */
+/** Every group's Lambda, with a role and a log of its own, and the controller's tick. */
 export function lambdas(scope: Construct, settings: Settings, stores: Stores): Lambdas {
-  const make = (group: LambdaGroup) => lambda(scope, settings, { group, stores })
-  return { produce: make('produce'), fetch: make('fetch'), admin: make('admin'), rest: make('rest') }
+  const made = LAMBDA_GROUPS.map((group) => [group, lambda(scope, settings, { group, stores })] as const)
+  const functions = Object.fromEntries(made) as Lambdas
+  tick(scope, functions.controller)
+  return functions
 }
 
 /** The groups in the order of grants.ts. */
 export const LAMBDA_GROUPS = Object.keys(GRANTS) as readonly LambdaGroup[]
+/** Those that answer requests. */
+export const HTTP_GROUPS = LAMBDA_GROUPS.filter((group): group is HttpGroup => !isTaskGroup(group))
 
 function lambda(
   scope: Construct,
@@ -76,7 +82,7 @@ function lambda(
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     memorySize: MEMORY_MB,
-    timeout: TIMEOUT,
+    ...(isTaskGroup(group) ? taskOptions(Stack.of(scope), group) : { timeout: TIMEOUT }),
     role,
     logGroup,
     loggingFormat: LoggingFormat.JSON,
@@ -87,6 +93,7 @@ function lambda(
       STRATOLOG_TABLE: stores.table.tableName,
       STRATOLOG_NODES: stores.nodes.map(({ zone, bucketName }) => `${zone}=${bucketName}`).join(','),
       STRATOLOG_CONFIG: settings.config,
+      ...taskEnvironment(Stack.of(scope), group),
     },
   })
 }

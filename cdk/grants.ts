@@ -1,91 +1,88 @@
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import type { LogGroup } from 'aws-cdk-lib/aws-logs'
-import type { NodeBucket } from './buckets.ts'
-import type { Settings } from './settings.ts'
+import type { ROUTES } from '../functions/routes.ts'
 
-/** The Lambdas of a deployment: the groups of routes.ts that have a route. */
-export type LambdaGroup = 'produce' | 'fetch' | 'admin' | 'rest'
+/** The Lambdas that answer requests: the groups of routes.ts that have a route. */
+export type HttpGroup = (typeof ROUTES)[number]['function']
+/** The Lambdas that nobody waits for. */
+export type TaskGroup = 'controller' | 'background'
+/** The Lambdas of a deployment. */
+export type LambdaGroup = HttpGroup | TaskGroup
 
 /** What the code behind a group does, and so what its role allows. */
-interface Grants {
+export interface Grants {
   readonly table: readonly string[]
-  readonly walObjects: readonly ('s3:PutObject' | 's3:GetObject')[]
-  readonly incarnationObject: readonly ('s3:PutObject' | 's3:GetObject')[]
+  /** Besides, on the documents of the cluster itself: storage nodes and controller. */
+  readonly clusterDocuments: readonly string[]
+  readonly dueIndex: readonly 'dynamodb:Query'[]
+  readonly walObjects: readonly ObjectAction[]
+  readonly incarnationObject: readonly ObjectAction[]
+  readonly canaryObject: readonly ObjectAction[]
+  /** The functions whose work it may start. */
+  readonly invokes: readonly TaskGroup[]
 }
+
+type ObjectAction = 's3:PutObject' | 's3:GetObject'
 
 const READ_DOCUMENTS = ['dynamodb:GetItem', 'dynamodb:Query']
 const WRITE_DOCUMENTS = ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']
+const ALL_DOCUMENTS = [...READ_DOCUMENTS, ...WRITE_DOCUMENTS]
 /** The first start puts the object that names a bucket, and every start reads it. */
 const REGISTER = ['s3:PutObject', 's3:GetObject'] as const
 
+/** What most groups are not granted. */
+const NOTHING_ELSE = { clusterDocuments: [], dueIndex: [], walObjects: [], canaryObject: [] } as const
+
 /**
- * The least that each group needs. Nobody may scan the table, read its index or stream, delete an object or touch the
- * segments: no code does yet.
+ * The least that each group needs. Nobody may scan the table, read its stream, delete an object or touch the segments: no
+ * code does yet. All wake the controller when they see a storage node fail, or at their start another bucket.
  */
 export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
   /** Appends update heads and put pages; a topic made on the way puts heads, and deletes them when another was faster. It never reads what it stored. */
   produce: {
-    table: [...READ_DOCUMENTS, ...WRITE_DOCUMENTS],
+    ...NOTHING_ELSE,
+    table: ALL_DOCUMENTS,
     walObjects: ['s3:PutObject'],
     incarnationObject: REGISTER,
+    invokes: ['controller', 'background'],
   },
-  /** Only reads, and so cannot make the cluster: nothing can be read before another function has. */
-  fetch: { table: READ_DOCUMENTS, walObjects: ['s3:GetObject'], incarnationObject: ['s3:GetObject'] },
+  /** Reads, and says of a storage node that it failed or lost an object. It cannot make the cluster: nothing can be read before another function has. */
+  fetch: {
+    ...NOTHING_ELSE,
+    table: READ_DOCUMENTS,
+    clusterDocuments: ['dynamodb:UpdateItem'],
+    walObjects: ['s3:GetObject'],
+    incarnationObject: ['s3:GetObject'],
+    invokes: ['controller'],
+  },
   /** Makes, fences and deletes topics; records are none of its business. */
-  admin: { table: [...READ_DOCUMENTS, ...WRITE_DOCUMENTS], walObjects: [], incarnationObject: REGISTER },
+  admin: {
+    ...NOTHING_ELSE,
+    table: ALL_DOCUMENTS,
+    incarnationObject: REGISTER,
+    invokes: ['controller', 'background'],
+  },
   /** The REST dialect produces and fetches. */
   rest: {
-    table: [...READ_DOCUMENTS, ...WRITE_DOCUMENTS],
+    ...NOTHING_ELSE,
+    table: ALL_DOCUMENTS,
     walObjects: ['s3:PutObject', 's3:GetObject'],
     incarnationObject: REGISTER,
+    invokes: ['controller', 'background'],
   },
-}
-
-/** The statements of a group's role. */
-export function statements(
-  group: LambdaGroup,
-  settings: Settings,
-  on: { readonly table: Table; readonly nodes: readonly NodeBucket[]; readonly logGroup: LogGroup },
-): PolicyStatement[] {
-  const grants = GRANTS[group]
-  const documents = new PolicyStatement({ actions: [...grants.table], resources: [on.table.tableArn] })
-  const log = new PolicyStatement({
-    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-    resources: [on.logGroup.logGroupArn],
-  })
-  const objects = settings.storageClass === 'express' ? sessions : plainObjects
-  return [log, documents, ...objects(grants, on.nodes)]
-}
-
-/** Without s3:ListBucket an object that is not there is answered 403, and a lost one could not be told from a denial. */
-function plainObjects(grants: Grants, nodes: readonly NodeBucket[]): PolicyStatement[] {
-  const arns = nodes.map(({ arn }) => arn)
-  return [
-    new PolicyStatement({ actions: ['s3:ListBucket'], resources: arns }),
-    new PolicyStatement({
-      actions: [...grants.incarnationObject],
-      resources: arns.map((arn) => `${arn}/incarnation`),
-    }),
-    ...(grants.walObjects.length === 0
-      ? []
-      : [
-          new PolicyStatement({
-            actions: [...grants.walObjects],
-            resources: arns.map((arn) => `${arn}/wal/*`),
-          }),
-        ]),
-  ]
-}
-
-/** A session is for a whole directory bucket: all that can be told apart is reading from writing. */
-function sessions(grants: Grants, nodes: readonly NodeBucket[]): PolicyStatement[] {
-  const writes = [...grants.walObjects, ...grants.incarnationObject].includes('s3:PutObject')
-  return [
-    new PolicyStatement({
-      actions: ['s3express:CreateSession'],
-      resources: nodes.map(({ arn }) => arn),
-      ...(writes ? {} : { conditions: { StringEquals: { 's3express:SessionMode': 'ReadOnly' } } }),
-    }),
-  ]
+  /** Elects, and finishes deletions, as the index says; it writes to a node that somebody could not write to, but no records. */
+  controller: {
+    ...NOTHING_ELSE,
+    table: ALL_DOCUMENTS,
+    dueIndex: ['dynamodb:Query'],
+    incarnationObject: REGISTER,
+    canaryObject: ['s3:PutObject'],
+    invokes: ['controller', 'background'],
+  },
+  /** Copies from bucket to bucket, and updates the head; a copy is a get of one object and a put of the other. It goes on in another invocation of itself. */
+  background: {
+    ...NOTHING_ELSE,
+    table: [...READ_DOCUMENTS, 'dynamodb:UpdateItem'],
+    walObjects: ['s3:PutObject', 's3:GetObject'],
+    incarnationObject: ['s3:GetObject'],
+    invokes: ['controller', 'background'],
+  },
 }

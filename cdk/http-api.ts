@@ -12,8 +12,8 @@ import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import type { Construct } from 'constructs'
 import { ROUTES } from '../functions/routes.ts'
-import { LAMBDA_GROUPS, type Lambdas } from './functions.ts'
-import type { LambdaGroup } from './grants.ts'
+import { HTTP_GROUPS, type Lambdas } from './functions.ts'
+import type { HttpGroup } from './grants.ts'
 import type { Settings } from './settings.ts'
 
 /** The most that CDK lets an HTTP API wait for a Lambda. */
@@ -40,11 +40,11 @@ function authorizerOf({ auth }: Settings): IHttpRouteAuthorizer {
   return auth === 'iam' ? new HttpIamAuthorizer() : new HttpNoneAuthorizer()
 }
 
-/** One per Lambda. The permission is for the whole API: one for each route would fill the Lambda's policy. */
-function integrationsOf(lambdas: Lambdas): { readonly [group in LambdaGroup]: HttpLambdaIntegration } {
-  const made = LAMBDA_GROUPS.map((group) => {
+/** One per Lambda that answers requests. The permission is for the whole API: one for each route would fill the Lambda's policy. */
+function integrationsOf(lambdas: Lambdas): { readonly [group in HttpGroup]: HttpLambdaIntegration } {
+  const made = HTTP_GROUPS.map((group) => {
     const options = { timeout: GATEWAY_TIMEOUT, scopePermissionToRoute: false }
     return [group, new HttpLambdaIntegration(`${group}Integration`, lambdas[group], options)] as const
   })
-  return Object.fromEntries(made) as { [group in LambdaGroup]: HttpLambdaIntegration }
+  return Object.fromEntries(made) as { [group in HttpGroup]: HttpLambdaIntegration }
 }

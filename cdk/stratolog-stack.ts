@@ -2,7 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import { FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { nodeBuckets, segmentsBucket } from './buckets.ts'
-import { LAMBDA_GROUPS, type Lambdas, lambdas } from './functions.ts'
+import { HTTP_GROUPS, type Lambdas, lambdas } from './functions.ts'
 import { httpApi } from './http-api.ts'
 import { acknowledgeFindings } from './nag.ts'
 import type { Settings } from './settings.ts'
@@ -30,7 +30,7 @@ export class StratologStack extends Stack {
 
 function addFunctionUrls(stack: Stack, settings: Settings, functions: Lambdas): void {
   const authType = settings.auth === 'iam' ? FunctionUrlAuthType.AWS_IAM : FunctionUrlAuthType.NONE
-  for (const group of LAMBDA_GROUPS) {
+  for (const group of HTTP_GROUPS) {
     output(stack, `${group}Url`, functions[group].addFunctionUrl({ authType }).url)
   }
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
-import { LAMBDA_GROUPS } from '../../cdk/functions.ts'
+import { HTTP_GROUPS, LAMBDA_GROUPS } from '../../cdk/functions.ts'
 import { ADMIN_HANDLERS } from '../../functions/groups/admin-handlers.ts'
 import { FETCH_HANDLERS } from '../../functions/groups/fetch-handlers.ts'
 import { PRODUCE_HANDLERS } from '../../functions/groups/produce-handlers.ts'
@@ -15,6 +15,8 @@ const TABLES: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Handlers } =
   fetch: FETCH_HANDLERS,
   admin: ADMIN_HANDLERS,
   rest: REST_HANDLERS,
+  controller: {},
+  background: {},
 }
 
 /** The file of a handler: its API in kebab-case, several of REST in one. */
@@ -55,8 +57,10 @@ beforeAll(async () => {
   }
 })
 
-test('there is a Lambda for every group that has a route', () => {
-  expect([...new Set(ROUTES.map((route) => route.function))].sort()).toEqual([...LAMBDA_GROUPS].sort())
+test('there is a Lambda for every group that has a route, and two that nobody waits for', () => {
+  const withRoutes = [...new Set(ROUTES.map((route) => route.function))]
+  expect(withRoutes.sort()).toEqual([...HTTP_GROUPS].sort())
+  expect([...HTTP_GROUPS, 'controller', 'background'].sort()).toEqual([...LAMBDA_GROUPS].sort())
 })
 
 test('every route has its handler in its own group, and in no other', () => {
@@ -72,6 +76,17 @@ test.each(LAMBDA_GROUPS)("the bundle of %s holds its own handlers and no other g
     const has = inputs.get(group)?.includes(fileOf(api))
     expect(has, `${fileOf(api)} in ${group}`).toBe(group === owner)
   }
+})
+
+test.each([
+  { group: 'controller', service: 'shared/service/controller.ts' },
+  { group: 'background', service: 'shared/service/catch-up.ts' },
+])('the bundle of $group does its own work, and nothing of HTTP', ({ group, service }) => {
+  const files = inputs.get(group) ?? []
+  expect(files).toContain(service)
+  expect(files.filter((file) => /^functions\/(http|lambda|router)/.test(file))).toEqual([
+    'functions/lambda-deps.ts',
+  ])
 })
 
 test.each(LAMBDA_GROUPS)('the bundle of %s holds the AWS adapters and not the embedded ones', (group) => {

@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest'
-import { LAMBDA_GROUPS } from '../../cdk/functions.ts'
+import { HTTP_GROUPS, LAMBDA_GROUPS } from '../../cdk/functions.ts'
 import { WILDCARD_REASONS } from '../../cdk/nag.ts'
-import { EXPRESS, type Resource, resourcesOf, roleStatements, statementsOf, synth } from '../support/synth.ts'
+import { CANARY_OBJECT, CLUSTER_META, INCARNATION_OBJECT } from '../../shared/store/keys.ts'
+import {
+  EXPRESS,
+  type Resource,
+  resourcesOf,
+  roleStatements,
+  type Statement,
+  statementsOf,
+  synth,
+} from '../support/synth.ts'
 
 const standard = synth().template
 const express = synth(EXPRESS).template
@@ -10,50 +19,125 @@ const BOTH = [
   { name: 'express', template: express },
 ]
 
+const ALL_DOCUMENTS = ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem']
+const BOTH_TASKS = ['background', 'controller']
+
 /** What roles may do, by group and store: a new grant shows here. */
-const GRANTED = {
+const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } = {
   produce: {
-    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
+    table: ALL_DOCUMENTS,
     wal: ['PutObject'],
     incarnation: ['GetObject', 'PutObject'],
+    invokes: BOTH_TASKS,
     mode: 'ReadWrite',
   },
   fetch: {
     table: ['GetItem', 'Query'],
+    cluster: ['UpdateItem'],
     wal: ['GetObject'],
     incarnation: ['GetObject'],
+    invokes: ['controller'],
     mode: 'ReadOnly',
   },
   admin: {
-    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
-    wal: [],
+    table: ALL_DOCUMENTS,
     incarnation: ['GetObject', 'PutObject'],
+    invokes: BOTH_TASKS,
     mode: 'ReadWrite',
   },
   rest: {
-    table: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
+    table: ALL_DOCUMENTS,
     wal: ['GetObject', 'PutObject'],
     incarnation: ['GetObject', 'PutObject'],
+    invokes: BOTH_TASKS,
     mode: 'ReadWrite',
   },
-} as const
+  controller: {
+    table: ALL_DOCUMENTS,
+    due: ['Query'],
+    incarnation: ['GetObject', 'PutObject'],
+    canary: ['PutObject'],
+    invokes: BOTH_TASKS,
+    mode: 'ReadWrite',
+  },
+  background: {
+    table: ['GetItem', 'Query', 'UpdateItem'],
+    wal: ['GetObject', 'PutObject'],
+    incarnation: ['GetObject'],
+    invokes: BOTH_TASKS,
+    mode: 'ReadWrite',
+  },
+}
+
+interface Granted {
+  readonly table: readonly string[]
+  /** On documents of the cluster only. */
+  readonly cluster?: readonly string[]
+  readonly due?: readonly string[]
+  readonly wal?: readonly string[]
+  readonly incarnation: readonly string[]
+  readonly canary?: readonly string[]
+  readonly invokes: readonly string[]
+  readonly mode: 'ReadOnly' | 'ReadWrite'
+}
 
 test.each(LAMBDA_GROUPS)('the role of %s may do what its code does, and no more', (group) => {
   const statements = roleStatements(standard).get(group) ?? []
-  const allowed = (ending: string) =>
-    statements
-      .filter(({ resources }) => resources.every((resource) => resource.includes(ending)))
-      .flatMap(({ actions }) => actions.map((action) => action.slice(action.indexOf(':') + 1)))
-      .sort()
-  const { table, wal, incarnation } = GRANTED[group]
-  expect(allowed('"Table')).toEqual(table)
-  expect(allowed('/wal/*')).toEqual(wal)
-  expect(allowed('/incarnation')).toEqual(incarnation)
+  const unconditional = statements.filter(({ condition }) => condition === undefined)
+  const { table, cluster = [], due = [], wal = [], incarnation, canary = [], invokes } = GRANTED[group]
+  expect(actionsOn(unconditional, /"Table[0-9A-F]{8}","Arn"\]\}$/)).toEqual(table)
+  expect(actionsOn(unconditional, /\/index\/DUE"/)).toEqual(due)
+  expect(actionsOn(unconditional, /\/wal\/\*"/)).toEqual(wal)
+  expect(actionsOn(unconditional, new RegExp(`/${INCARNATION_OBJECT}"`))).toEqual(incarnation)
+  expect(actionsOn(unconditional, new RegExp(`/${CANARY_OBJECT}"`))).toEqual(canary)
+  const conditional = statements.filter(({ condition }) => condition !== undefined)
+  expect(actionsOn(conditional, /"Table/)).toEqual(cluster)
+  expect(conditional.map(({ condition }) => condition)).toEqual(
+    cluster.map(() => ({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [CLUSTER_META.pk] } })),
+  )
+  expect(invokedBy(statements)).toEqual(invokes)
   const others = statements
     .flatMap(({ actions }) => actions)
-    .filter((action) => !/^dynamodb:|Object$/.test(action))
+    .filter((action) => !/^dynamodb:|^lambda:|Object$/.test(action))
   expect(others.sort()).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents', 's3:ListBucket'])
 })
+
+/** Actions of the statements whose resources all look so, without the service. */
+function actionsOn(statements: readonly Statement[], resource: RegExp): string[] {
+  return statements
+    .filter(({ resources }) => resources.every((each) => resource.test(each)))
+    .flatMap(({ actions }) => actions.map((action) => action.slice(action.indexOf(':') + 1)))
+    .sort()
+}
+
+/** The groups of the functions that may be invoked, by their names. */
+function invokedBy(statements: readonly Statement[]): string[] {
+  const names = statements
+    .filter(({ actions }) => actions.includes('lambda:InvokeFunction'))
+    .flatMap(({ resources }) =>
+      resources.map((each) => /:function:Stratolog-([a-z]+)"/.exec(each)?.[1] ?? each),
+    )
+  return names.sort()
+}
+
+test.each(LAMBDA_GROUPS)(
+  '%s is told of the functions that it may invoke, by the names they have',
+  (group) => {
+    const functions = Object.values(resourcesOf(standard, 'AWS::Lambda::Function'))
+    const found = functions.find(({ Properties }) => Properties.Description === `Stratolog: ${group}`)
+    const { Variables } = (found?.Properties.Environment ?? {}) as { Variables?: object }
+    const named = Object.entries(Variables ?? {}).flatMap(([variable, value]) =>
+      /^STRATOLOG_(CONTROLLER|BACKGROUND)$/.test(variable) ? [[variable, value]] : [],
+    )
+    const expected = GRANTED[group].invokes.map((task) => [
+      `STRATOLOG_${task.toUpperCase()}`,
+      `Stratolog-${task}`,
+    ])
+    expect(named.sort()).toEqual(expected)
+    const names = functions.map(({ Properties }) => Properties.FunctionName)
+    expect(names).toEqual(expect.arrayContaining(['Stratolog-controller', 'Stratolog-background']))
+  },
+)
 
 test.each(LAMBDA_GROUPS)('the role of %s opens sessions of its mode on directory buckets', (group) => {
   const statements = roleStatements(express).get(group) ?? []
@@ -83,20 +167,47 @@ test.each(BOTH)('$name: no grant is for more than was named, but for a stated re
   }
 })
 
-test.each(BOTH)('$name: roles are for Lambda only and have no policy of AWS', ({ template }) => {
-  const roles = Object.values(resourcesOf(template, 'AWS::IAM::Role'))
-  expect(roles).toHaveLength(LAMBDA_GROUPS.length)
-  for (const { Properties } of roles) {
-    expect(Properties.ManagedPolicyArns).toBeUndefined()
-    const trust = statementsOf(Properties.AssumeRolePolicyDocument)
-    expect(trust.map(({ principal }) => principal)).toEqual([{ Service: 'lambda.amazonaws.com' }])
-  }
-  expect(resourcesOf(template, 'AWS::IAM::Policy')).toEqual({})
-})
+test.each(BOTH)(
+  '$name: roles are for Lambda, and one for the tick, and have no policy of AWS',
+  ({ template }) => {
+    const roles = Object.entries(resourcesOf(template, 'AWS::IAM::Role'))
+    expect(roles).toHaveLength(LAMBDA_GROUPS.length + 1)
+    for (const [id, { Properties }] of roles) {
+      expect(Properties.ManagedPolicyArns).toBeUndefined()
+      const service = id.startsWith('TickRole') ? 'scheduler.amazonaws.com' : 'lambda.amazonaws.com'
+      const trust = statementsOf(Properties.AssumeRolePolicyDocument)
+      expect(trust.map(({ principal }) => principal)).toEqual([{ Service: service }])
+    }
+    expect(resourcesOf(template, 'AWS::IAM::Policy')).toEqual({})
+  },
+)
 
-test.each(BOTH)('$name: only this API may call the functions', ({ template }) => {
+test.each(BOTH)(
+  '$name: the tick, of this account, may invoke the controller and nothing else',
+  ({ template }) => {
+    const [[controller = ''] = []] = Object.entries(resourcesOf(template, 'AWS::Lambda::Function')).filter(
+      ([, { Properties }]) => Properties.FunctionName === 'Stratolog-controller',
+    )
+    expect(roleStatements(template).get('tick')).toEqual([
+      {
+        effect: 'Allow',
+        actions: ['lambda:InvokeFunction'],
+        resources: [JSON.stringify({ 'Fn::GetAtt': [controller, 'Arn'] })],
+      },
+    ])
+    const [tick] = Object.entries(resourcesOf(template, 'AWS::IAM::Role')).filter(([id]) =>
+      /^TickRole/.test(id),
+    )
+    const trust = statementsOf(tick?.[1].Properties.AssumeRolePolicyDocument)
+    expect(trust.map(({ condition }) => condition)).toEqual([
+      { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+    ])
+  },
+)
+
+test.each(BOTH)('$name: only this API may call the functions that answer requests', ({ template }) => {
   const permissions = Object.values(resourcesOf(template, 'AWS::Lambda::Permission'))
-  expect(permissions).toHaveLength(LAMBDA_GROUPS.length)
+  expect(permissions).toHaveLength(HTTP_GROUPS.length)
   for (const { Properties } of permissions) {
     expect(Properties).toMatchObject({
       Action: 'lambda:InvokeFunction',

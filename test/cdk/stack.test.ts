@@ -1,13 +1,13 @@
 import { Match } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
-import { LAMBDA_GROUPS } from '../../cdk/functions.ts'
+import { HTTP_GROUPS, LAMBDA_GROUPS } from '../../cdk/functions.ts'
 import { ROUTES } from '../../functions/routes.ts'
 import { EXPRESS, nagFindings, type Resource, resourcesOf, synth } from '../support/synth.ts'
 
 const standard = synth()
 const express = synth(EXPRESS)
 /** Resources of a deployment; each costs time to deploy, and 500 are the most. */
-const MAX_RESOURCES = 60
+const MAX_RESOURCES = 80
 
 const BOTH = [
   { name: 'standard', template: standard.template },
@@ -69,6 +69,42 @@ test.each(LAMBDA_GROUPS)('the function %s', (group) => {
   standard.template.hasResourceProperties('AWS::Lambda::Function', expected)
 })
 
+test.each([
+  { group: 'controller', timeout: 60 },
+  { group: 'background', timeout: 120 },
+])(
+  '$group is tried again for a few minutes, and may invoke itself for as long as it takes',
+  ({ group, timeout }) => {
+    const { template } = standard
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      FunctionName: `Stratolog-${group}`,
+      Timeout: timeout,
+      RecursiveLoop: 'Allow',
+    })
+    const functions = resourcesOf(template, 'AWS::Lambda::Function')
+    const id = Object.keys(functions).find(
+      (each) => functions[each]?.Properties.FunctionName === `Stratolog-${group}`,
+    )
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      FunctionName: { Ref: id },
+      Qualifier: '$LATEST',
+      MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 300,
+    })
+  },
+)
+
+test('the controller is woken every minute', () => {
+  standard.template.hasResourceProperties('AWS::Scheduler::Schedule', {
+    ScheduleExpression: 'rate(1 minute)',
+    FlexibleTimeWindow: { Mode: 'OFF' },
+    Target: {
+      Input: '{"tick":true}',
+      RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+    },
+  })
+})
+
 test('logs end', () => {
   synth({ logRetentionDays: '3' }).template.allResourcesProperties('AWS::Logs::LogGroup', {
     RetentionInDays: 3,
@@ -125,9 +161,9 @@ test('outputs name what a client and an operator need', () => {
   expect(names.sort()).toEqual(['Endpoint', 'NodeBuckets', 'SegmentsBucket', 'TableName'])
 })
 
-test('a Function URL per Lambda is made when asked for, and wants a signature', () => {
+test('a Function URL per Lambda that answers requests is made when asked for, and wants a signature', () => {
   const { template } = synth({ functionUrls: 'true' })
-  template.resourceCountIs('AWS::Lambda::Url', LAMBDA_GROUPS.length)
+  template.resourceCountIs('AWS::Lambda::Url', HTTP_GROUPS.length)
   template.allResourcesProperties('AWS::Lambda::Url', { AuthType: 'AWS_IAM' })
   standard.template.resourceCountIs('AWS::Lambda::Url', 0)
 })
