@@ -1,4 +1,6 @@
 import { type Head, lastStableOffset, nodeOf } from '../core/head.ts'
+import { isOnLiveNode } from '../core/reconcile.ts'
+import type { StorageNode } from '../core/storage-node.ts'
 import { API_VERSION, FEATURES } from '../protocol/api/cluster.ts'
 import type {
   MetadataRequest,
@@ -11,9 +13,9 @@ import { type ErrorRow, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import { MAX_METADATA_PARTITIONS } from '../protocol/limits.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
-import { describeNodes } from './describe-cluster.ts'
 import { requireHead } from './heads.ts'
 import { refuseTopicsTwice } from './named-twice.ts'
+import { readNodes } from './nodes.ts'
 import { eachRow, rowOf } from './rows.ts'
 import { allTopics, listTopics, readTopic, type Topic } from './topics.ts'
 
@@ -27,33 +29,35 @@ export async function metadata(deps: Deps, request: MetadataRequest): Promise<Me
     request.topics === null
       ? await pageOfTopics(deps, request)
       : { topics: await namedTopics(deps, request.topics), nextToken: null }
-  const nodes = await describeNodes(deps)
+  const nodes = await readNodes(deps)
   return {
     clusterId: deps.clusterId,
     apiVersion: API_VERSION,
     features: FEATURES,
-    brokers: nodes.map((node) => ({ nodeId: node.nodeId, rack: node.zone })),
+    brokers: [...nodes].map(([nodeId, { zone }]) => ({ nodeId, rack: zone })),
     topics: await concurrently(topics, deps.limits.parallelDocuments, (topic) =>
-      describeTopic(deps, topic, request.includeOffsets),
+      describeTopic(deps, topic, { nodes, includeOffsets: request.includeOffsets }),
     ),
     nextToken,
   }
+}
+
+/** What partitions are described with: the storage nodes as they are now, and whether offsets are told. */
+interface Description {
+  readonly nodes: ReadonlyMap<number, StorageNode>
+  readonly includeOffsets: boolean
 }
 
 /** The partitions of a topic as they are now. */
 export async function describePartitions(
   deps: Deps,
   topic: Topic,
-  includeOffsets: boolean,
+  description: Description,
 ): Promise<readonly PartitionMetadata[]> {
   const partitions = Array.from({ length: topic.partitionCount }, (_, partitionIndex) => partitionIndex)
   return concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
     await deps.clock.giveWay()
-    return describePartition(
-      await requireHead(deps, { topic, partitionIndex }),
-      partitionIndex,
-      includeOffsets,
-    )
+    return describePartition(await requireHead(deps, { topic, partitionIndex }), partitionIndex, description)
   })
 }
 
@@ -111,18 +115,22 @@ async function findTopic(
 async function describeTopic(
   deps: Deps,
   topic: Topic | MissingTopic,
-  includeOffsets: boolean,
+  description: Description,
 ): Promise<TopicMetadata> {
   if ('errorName' in topic) return { ...topic, partitions: [] }
   const { name, topicId } = topic
   const row = await rowOf(deps, async () => {
-    const partitions = await describePartitions(deps, topic, includeOffsets)
+    const partitions = await describePartitions(deps, topic, description)
     return { ...NO_ERROR, isInternal: false, partitions }
   })
   return 'errorName' in row ? { name, ...row, partitions: [] } : { name, topicId, ...row }
 }
 
-function describePartition(head: Head, partitionIndex: number, includeOffsets: boolean): PartitionMetadata {
+function describePartition(
+  head: Head,
+  partitionIndex: number,
+  { nodes, includeOffsets }: Description,
+): PartitionMetadata {
   const offsets = {
     highWatermark: head.highWatermark,
     lastStableOffset: lastStableOffset(head),
@@ -136,7 +144,7 @@ function describePartition(head: Head, partitionIndex: number, includeOffsets: b
     leaderEpoch: head.leaderEpoch,
     replicaNodes: head.replicas.map(nodeOf),
     isrNodes: head.isr.map(nodeOf),
-    offlineReplicas: [],
+    offlineReplicas: head.replicas.filter((replica) => !isOnLiveNode(replica, nodes)).map(nodeOf),
     ...(includeOffsets ? offsets : {}),
   }
 }

@@ -25,6 +25,7 @@ export interface PartitionMetadata {
   readonly leaderEpoch: number
   readonly replicaNodes: readonly number[]
   readonly isrNodes: readonly number[]
+  /** Nodes of replicas that nobody can read or append to now: the node is not UP, or has another bucket. */
   readonly offlineReplicas: readonly number[]
   readonly highWatermark?: number
   readonly lastStableOffset?: number

@@ -1,0 +1,108 @@
+import { newHead, replicaName } from '../core/head.ts'
+import { dueShardOf, placeReplicas } from '../core/placement.ts'
+import { isOnLiveNode } from '../core/reconcile.ts'
+import type { StorageNode } from '../core/storage-node.ts'
+import { present, set, type UpdatePlan } from '../core/update-plan.ts'
+import { assert } from '../protocol/kafka-error.ts'
+import { encodeHead } from '../store/items/head-item.ts'
+import { headKey } from '../store/keys.ts'
+import { concurrently } from './concurrent.ts'
+import type { Deps } from './deps.ts'
+import { updateHead } from './heads.ts'
+import { readNodes } from './nodes.ts'
+import { rowOf } from './rows.ts'
+import { minIsrOf } from './settle-min-isr.ts'
+import type { Topic } from './topics.ts'
+
+type Nodes = ReadonlyMap<number, StorageNode>
+
+/** Heads of partitions that the topic's document is still to count. */
+export interface NewHeads {
+  readonly topic: Topic
+  readonly partitions: readonly number[]
+  /** The storage nodes that they were made for. */
+  readonly nodes: Nodes
+}
+
+/** Every partition of a topic from `first` on. */
+export function partitionsFrom(topic: Topic, first: number): readonly number[] {
+  const count = Math.max(0, topic.partitionCount - first)
+  return Array.from({ length: count }, (_, position) => first + position)
+}
+
+/**
+ * Puts a head for each of these partitions that has none; answers the partitions that had one. Replicas are named by the
+ * bucket that their node has now, and those whose node is not UP are out of the ISR from the start.
+ */
+export async function putHeads(
+  deps: Deps,
+  { topic, partitions, nodes }: NewHeads,
+): Promise<readonly number[]> {
+  const put = await concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
+    await deps.clock.giveWay()
+    const head = encodeHead(headOf(deps, { topic, partitionIndex, nodes }))
+    return deps.documents.put(headKey(topic.topicId, partitionIndex), head, 'absent')
+  })
+  return partitions.filter((_, position) => put[position]?.applied === false)
+}
+
+/** Removes heads that nobody can know. One that cannot be removed does no harm, and must not hide why it was to go. */
+export async function removeHeads(
+  deps: Deps,
+  { topic, partitions }: Pick<NewHeads, 'topic' | 'partitions'>,
+): Promise<void> {
+  await concurrently(partitions, deps.limits.parallelDocuments, (partitionIndex) =>
+    rowOf(deps, () => deps.documents.delete(headKey(topic.topicId, partitionIndex), [])),
+  )
+}
+
+/**
+ * To be called once the topic's document counts the partitions. A controller that saw a node change meanwhile told all
+ * heads of all topics, but not these; and those that were `found` may know nodes as they were long ago. They become due,
+ * and the controller is told. The partitions are there by now: a failure here is left to who appends and finds out.
+ */
+export async function reconcileNewHeads(
+  deps: Deps,
+  heads: NewHeads,
+  found: readonly number[],
+): Promise<void> {
+  const { topic, partitions, nodes } = heads
+  const row = await rowOf(deps, async () => {
+    const now = await readNodes(deps)
+    const isSame = [...nodes].every(([nodeId, { nodeEpoch }]) => now.get(nodeId)?.nodeEpoch === nodeEpoch)
+    const due = isSame ? found : partitions
+    const plan = dueNow(deps.clock.nowMs())
+    await concurrently(due, deps.limits.parallelDocuments, (partitionIndex) =>
+      updateHead(deps, { topic, partitionIndex }, plan),
+    )
+    return due.length
+  })
+  if (row === 0) return
+  if (typeof row !== 'number')
+    deps.log.warn('new heads may not know of a node', { topic: topic.name, ...row })
+  await deps.tasks.trigger({ task: 'controller' })
+}
+
+/** Of a head that is there: a deleted one must not come back. */
+function dueNow(nowMs: number): UpdatePlan {
+  return { checks: [present(['leaderEpoch'])], changes: [set(['dueAtMs'], nowMs)] }
+}
+
+function headOf(deps: Deps, partition: { topic: Topic; partitionIndex: number; nodes: Nodes }) {
+  const { topic, partitionIndex, nodes } = partition
+  const { startIndex, replicationFactor } = topic
+  const placement = { startIndex, partitionIndex, replicationFactor, nodeCount: deps.nodes.size }
+  const replicas = placeReplicas(placement).map((nodeId) => {
+    const node = nodes.get(nodeId)
+    assert(node !== undefined, `storage node is not registered node=${nodeId}`)
+    return replicaName(nodeId, node.incarnation)
+  })
+  const offline = replicas.filter((replica) => !isOnLiveNode(replica, nodes))
+  return newHead({
+    replicas,
+    minIsr: minIsrOf(deps, topic),
+    walFloor: '',
+    dueShard: dueShardOf(startIndex, partitionIndex),
+    offline: { replicas: offline, nowMs: deps.clock.nowMs() },
+  })
+}
