@@ -1,19 +1,18 @@
 /**
  * What a Lambda's code adds to a cold start: bundle size, and the time to import it in a fresh process, beside an empty
  * handler with the same two SDK clients. Starts alternate, so that a busy machine slows them all alike; medians are compared.
- *
- * `npm run bench:cold-start -- [--json] [--starts 20]`
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { App } from 'aws-cdk-lib'
 import { build } from 'esbuild'
 import { readSettings } from '../cdk/settings.ts'
 import { StratologStack } from '../cdk/stratolog-stack.ts'
+import { parseOptions } from './parse-options.ts'
 
 interface Bundle {
   readonly name: string
@@ -111,8 +110,9 @@ function print(results: readonly Result[]): void {
   console.log(`aim: at most ${AIM}`)
 }
 
-const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, starts: { type: 'string', default: '20' } },
+const values = parseOptions('npm run bench:cold-start -- [--json] [--starts 20]', {
+  json: { type: 'boolean', default: false },
+  starts: { type: 'string', default: '20' },
 })
 const folder = await mkdtemp(join(tmpdir(), 'cold-start-'))
 try {

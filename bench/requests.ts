@@ -2,11 +2,9 @@
  * Counts what produces and fetches ask of DynamoDB and S3, and what that costs: handlers in processes of their own, over
  * DynamoDB Local and an S3 emulator, with a proxy in between that sees each call. Every answer is held back for 5 ms, so
  * that handlers meet each other on a partition as they would on AWS. Needs Java 17 and Python 3.
- *
- * `npm run bench:requests -- [--json] [--appends 1000] [--latency 5] [--batch-bytes 65536]`
  */
-import { parseArgs } from 'node:util'
 import { startEmulators } from '../local/emulators.ts'
+import { parseOptions } from './parse-options.ts'
 import { LAMBDA_ASSUMED, PRICES, pricePerMillion, type Use } from './prices.ts'
 import { type RequestCounts, total } from './request-counts.ts'
 import { printFetches, printPrices, printProduces } from './request-tables.ts'
@@ -23,14 +21,15 @@ import {
 const FETCHES = 200
 const LONG_POLLS = 5
 
-const { values } = parseArgs({
-  options: {
+const values = parseOptions(
+  'npm run bench:requests -- [--json] [--appends 1000] [--latency 5] [--batch-bytes 65536]',
+  {
     json: { type: 'boolean', default: false },
     appends: { type: 'string', default: '1000' },
     latency: { type: 'string', default: '5' },
     'batch-bytes': { type: 'string', default: '65536' },
   },
-})
+)
 const batchBytes = Number(values['batch-bytes'])
 
 const produces: { workload: ProduceWorkload; counts: ProduceCounts; missed: string[] }[] = []

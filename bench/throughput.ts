@@ -1,11 +1,10 @@
-import { parseArgs } from 'node:util'
 import { createTopic } from '../test/support/raw-client.ts'
+import { parseOptions } from './parse-options.ts'
 import type { Measured } from './produce-client.ts'
 import { runScript, type Subject, startServer } from './server-process.ts'
 
 // Throughput of acks=all produces to one partition of three replicas, beside the floor (floor-server.ts). Floor and
 // service take turns, each time as new processes on new folders; the medians are compared.
-// `npm run bench:throughput [-- --json] [--sizes 1024] [--scale 0.1] [--cpu-prof DIR]`
 
 interface Load {
   readonly batchBytes: number
@@ -34,8 +33,9 @@ const LOADS: readonly Load[] = [
 const TOPIC = 'bench'
 const CONNECTIONS = 8
 
-const { values } = parseArgs({
-  options: {
+const values = parseOptions(
+  'npm run bench:throughput -- [--json] [--sizes 1024] [--rounds 3] [--scale 0.1] [--cpu-prof DIR]',
+  {
     json: { type: 'boolean', default: false },
     sizes: { type: 'string' },
     rounds: { type: 'string', default: '3' },
@@ -44,7 +44,7 @@ const { values } = parseArgs({
     /** Folder for a CPU profile of each service process. */
     'cpu-prof': { type: 'string' },
   },
-})
+)
 const sizes = values.sizes?.split(',').map(Number)
 const results: Result[] = []
 for (const load of LOADS) {
