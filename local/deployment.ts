@@ -10,6 +10,8 @@ export interface Deployment {
   /** The API's address, for STRATOLOG_ENDPOINT. */
   readonly endpoint: string
   readonly apiId: string
+  /** The bucket of storage node i. */
+  readonly nodeBuckets: readonly string[]
   /** CloudFormation resources of the stack. */
   readonly resourceCount: number
 }
@@ -50,6 +52,7 @@ export async function deploy(aws: LocalAws, { args = [], signal }: CdkOptions): 
   return {
     endpoint: addressOf(aws, deployedAt, apiId),
     apiId,
+    nodeBuckets: bucketsOf(outputs[STACK].NodeBuckets),
     resourceCount: Object.keys(template.Resources).length,
   }
 }
@@ -59,6 +62,11 @@ export async function destroy(aws: LocalAws, { signal }: CdkOptions): Promise<vo
   await mkdir(FOLDER, { recursive: true })
   await cdk(aws, ['destroy', ...CONTEXT, '--force'], signal)
   await Promise.all([ASSEMBLY, OUTPUTS].map((path) => rm(path, { recursive: true, force: true })))
+}
+
+/** `zone=bucket,zone=bucket` */
+function bucketsOf(output: string): readonly string[] {
+  return output.split(',').map((node) => node.slice(node.indexOf('=') + 1))
 }
 
 /** The name of LocalStack's API resolves everywhere; that of MiniStack's does not, and its certificate lacks it. */

@@ -23,6 +23,7 @@ const LISTINGS: Readonly<Record<string, Listing>> = {
   tables: target('dynamodb', 'DynamoDB_20120810.ListTables', '1.0'),
   buckets: { path: '/', service: 's3' },
   functions: { path: '/2015-03-31/functions/', service: 'lambda' },
+  schedules: { path: '/schedules', service: 'scheduler' },
   apis: { path: '/v2/apis', service: 'apigateway' },
   'log groups': target('logs', 'Logs_20140328.DescribeLogGroups', '1.1'),
   roles: query('iam', 'ListRoles', '2010-05-08'),

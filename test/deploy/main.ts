@@ -10,6 +10,7 @@ import {
   stopLocalAws,
 } from '../../local/local-aws.ts'
 import { missingPrograms } from '../support/programs.ts'
+import { recoverNode, tickOfController } from './background-steps.ts'
 import { newIam } from './iam.ts'
 import { KINDS, leftovers } from './leftovers.ts'
 import { newCurl } from './signed-curl.ts'
@@ -66,10 +67,14 @@ async function run(): Promise<void> {
   await step(`${name} creates a topic, produces and reads JSON`, () => callWithCurl(subject))
   await step('the command line describes, produces and consumes', () => callWithCommandLine(subject))
   await step('batches in binary frames come back as they were', () => callWithFrames(subject))
+  await step('the controller looks at the cluster', () => tickOfController(subject))
   if (aws.miniStack !== undefined) {
     await step('who is not allowed to call is refused', () => callWithoutRight(subject))
     await step('a function without a grant refuses, without effect', () => produceWithoutGrant(subject))
   }
+  await step('a storage node that is not what it was is found out and filled again', () =>
+    recoverNode(subject),
+  )
   await step('records survive a deployment', () => redeploy(subject))
   await step('after the removal no resource is left', async () => {
     await destroy(aws, { signal })

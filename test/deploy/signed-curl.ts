@@ -10,9 +10,11 @@ export interface Caller {
   readonly secretAccessKey: string
 }
 
-/** A request; POST when it has a body. */
+/** A request. */
 export interface CurlRequest {
   readonly url: string
+  /** Undefined is POST when it has a body, else GET. */
+  readonly method?: 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
   /** Undefined leaves it unsigned. */
@@ -40,9 +42,20 @@ export async function newCurl(aws: LocalAws): Promise<{ readonly name: string; r
   const curl: Curl = async (request) => {
     const headers = Object.entries(request.headers ?? {}).flatMap((entry) => ['-H', entry.join(': ')])
     const certificate = aws.certificateFile === undefined ? [] : ['--cacert', aws.certificateFile]
+    const method = request.method === undefined ? [] : ['-X', request.method]
     const body = request.body === undefined ? [] : ['--data-binary', '@-']
     const signature = request.caller === undefined ? [] : await sign(request, request.caller)
-    const args = ['-sS', '-w', '%{http_code}', ...certificate, ...headers, ...body, ...signature, request.url]
+    const args = [
+      '-sS',
+      '-w',
+      '%{http_code}',
+      ...certificate,
+      ...method,
+      ...headers,
+      ...body,
+      ...signature,
+      request.url,
+    ]
     const output = await runProgram('curl', args, { input: request.body ?? '' })
     return {
       status: Number(output.subarray(-STATUS_CHARACTERS)),
@@ -58,11 +71,11 @@ async function signingArguments({ service = 'execute-api' }: CurlRequest, caller
 }
 
 async function signedHeaderArguments(request: CurlRequest, caller: Caller): Promise<string[]> {
-  const { service = 'execute-api', body } = request
+  const { service = 'execute-api', body, method = body === undefined ? 'GET' : 'POST' } = request
   const url = new URL(request.url)
   const signer = new SignatureV4({ service, region: REGION, credentials: caller, sha256: Sha256 })
   const { headers } = await signer.sign({
-    method: body === undefined ? 'GET' : 'POST',
+    method,
     protocol: url.protocol,
     hostname: url.hostname,
     path: url.pathname,

@@ -20,7 +20,7 @@ export interface Subject {
 }
 
 /** Another in each run: what was deployed before the run may hold some already. */
-const TOPIC = `orders-${Date.now()}`
+export const TOPIC = `orders-${Date.now()}`
 const LARGE_BYTES = 700_000
 
 /** Creates the topic, and produces and reads a record as JSON. */
@@ -141,8 +141,9 @@ function row(answer: CurlAnswer) {
   return json(answer).topics[0].partitions[0]
 }
 
+/** An answer's JSON. */
 // biome-ignore lint/suspicious/noExplicitAny: each assertion says what it expects to be there
-function json({ status, body }: CurlAnswer): any {
+export function json({ status, body }: CurlAnswer): any {
   try {
     return JSON.parse(String(body))
   } catch {
