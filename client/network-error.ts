@@ -16,20 +16,31 @@ const BROKEN: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'connection closed',
 }
 
+/** Codes of Node for a certificate whose issuer it does not know: nothing was sent, and another try ends the same way. */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+const HOW_TO_TRUST = 'certificate is not trusted, set NODE_EXTRA_CA_CERTS to the file of its issuer'
+
 /** What Node's fetch says of a port that browsers do not talk to, however often it is asked. */
 const FORBIDDEN_PORT = 'bad port'
 
 /** What `fetch` itself failed with: no answer, or one that broke off. Only a connection never made has effect `none`. */
 export function networkError(endpoint: string, cause: unknown): StratologError {
   const found = [...causes(cause)].map(codeOf).find((code) => code !== undefined)
-  const reason = found === undefined ? undefined : (NOT_CONNECTED[found.code] ?? BROKEN[found.code])
+  const isUntrusted = found !== undefined && UNTRUSTED.has(found.code)
+  const reason = found && (isUntrusted ? HOW_TO_TRUST : (NOT_CONNECTED[found.code] ?? BROKEN[found.code]))
   const notConnected =
     found !== undefined && (Object.hasOwn(NOT_CONNECTED, found.code) || found.syscall === 'connect')
-  const isForbidden = [...causes(cause)].some((error) => messageOf(error) === FORBIDDEN_PORT)
+  const isFinal = isUntrusted || [...causes(cause)].some((error) => messageOf(error) === FORBIDDEN_PORT)
   return new StratologError(
     'NETWORK_EXCEPTION',
     `cannot reach ${endpoint}: ${reason ?? found?.code ?? messageOf([...causes(cause)].at(-1))}`,
-    { retriable: !isForbidden, effect: notConnected || isForbidden ? 'none' : 'unknown', cause },
+    { retriable: !isFinal, effect: notConnected || isFinal ? 'none' : 'unknown', cause },
   )
 }
 

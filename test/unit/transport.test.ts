@@ -194,6 +194,19 @@ describe('a failure', () => {
     expect(waits).toEqual([])
   })
 
+  test('of a certificate that is not trusted is final, and says how to trust it', async () => {
+    const cause = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    const endpoint = 'https://log.example'
+    const { sent, waits } = client({
+      endpoint,
+      fetch: () => Promise.reject(new TypeError('fetch failed', { cause })),
+    })
+    const error = await failure(write(sent))
+    expect(error).toMatchObject({ errorName: 'NETWORK_EXCEPTION', retriable: false, effect: 'none' })
+    expect(error.message).toMatch(/^cannot reach https:\/\/log\.example: .* NODE_EXTRA_CA_CERTS /)
+    expect(waits).toEqual([])
+  })
+
   test('of a port that fetch does not talk to is final', async () => {
     const { sent, waits } = client({ endpoint: 'http://127.0.0.1:1' })
     const error = await failure(read(sent))
