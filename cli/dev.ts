@@ -86,6 +86,7 @@ async function dev(options: DevOptions, command: Command): Promise<void> {
 
 /** Starts emulators of AWS and makes the environment name them; answers what stops them. */
 async function startEmulators(nodes: number): Promise<() => Promise<void>> {
+  process.stderr.write('starting emulators of DynamoDB and S3, the first time MiniStack is installed too\n')
   const emulators = await (await import('../local/emulators.ts')).startEmulators({ nodes })
   Object.assign(process.env, emulators.environment)
   return emulators.stop

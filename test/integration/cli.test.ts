@@ -24,8 +24,8 @@ interface Running {
 
 const started = new Set<ChildProcess>()
 
-function start(args: readonly string[], endpoint = 'http://127.0.0.1:9'): Running {
-  const env = { ...process.env, STRATOLOG_ENDPOINT: endpoint }
+function start(args: readonly string[], endpoint = 'http://127.0.0.1:9', environment = {}): Running {
+  const env = { ...process.env, STRATOLOG_ENDPOINT: endpoint, ...environment }
   const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
   started.add(child)
   const output = { stdout: Buffer.alloc(0), stderr: '' }
@@ -409,6 +409,15 @@ describe('wrong usage', () => {
 
   test('the version is that of the package', async () => {
     expect(await text(service.run(['--version']))).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
+
+test('dev says what it waits for when it starts emulators', async () => {
+  const withoutPrograms = { PATH: '/nowhere' }
+  const { ended } = start(['dev', '--port', '0', '--aws', 'emulators'], undefined, withoutPrograms)
+  expect(await ended).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^starting emulators .*\nerror: /),
   })
 })
 
