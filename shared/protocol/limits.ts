@@ -17,6 +17,14 @@ export const LIMITS = {
   /** Time-out of one PUT, and how often it is tried: the second time on a new connection. */
   putTimeoutMs: 1500,
   putTries: 2,
+  /** A PUT that takes longer may wait for a node that is none of the replicas any more: the head is read. The pause doubles. */
+  slowPutMs: 300,
+  /** How long after the leader's PUT an append with acks=0 or 1 waits for those of the followers. */
+  followerGraceMs: 20,
+  /** Heads by which one append plans its copies: each further one means that the ISR changed, or that a node failed. */
+  maxIsrTries: 10,
+  /** The controller, and the catch-up of one partition, are woken once in this time: the first hint is hardly ever lost. */
+  wakeMs: 5000,
   /** Time-out of one GET; then another replica is asked. */
   getTimeoutMs: 500,
   /** A storage node whose GET failed is asked last for as long: each further try would cost a time-out. */

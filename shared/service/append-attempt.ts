@@ -1,5 +1,5 @@
 import { type BatchReference, type BatchSequence, packReference } from '../core/batch-reference.ts'
-import { type Head, type LocatedBatch, locate, writeTargets } from '../core/head.ts'
+import { type Head, type LocatedBatch, locate } from '../core/head.ts'
 import { explainRefusedAppend, explainSequence, explainState, type Refusal } from '../core/head-answer.ts'
 import { append, type PlannedAppend } from '../core/head-commands.ts'
 import { producerKey } from '../core/producer-state.ts'
@@ -8,9 +8,9 @@ import { assert, KafkaError } from '../protocol/kafka-error.ts'
 import type { Deps } from './deps.ts'
 import { findReference } from './find-batch.ts'
 import { partitionName, requireHead, updateHead } from './heads.ts'
-import { type ProduceTerms, unready } from './prepare-batch.ts'
+import type { ProduceTerms } from './prepare-batch.ts'
 import { readSpilledProducer } from './spill-producer.ts'
-import { type CopiedBatch, reachAll } from './wal-copies.ts'
+import type { CopiedBatch } from './wal-copies.ts'
 
 /** An append under way: what it is, and what was learnt so far. */
 export interface Appending {
@@ -19,7 +19,7 @@ export interface Appending {
   copied: CopiedBatch
   /** The head to plan the next try by: remembered, read, or the one that refused the last try. */
   head: Head
-  /** Whether the outcome of an earlier try is unknown. */
+  /** Whether the batch may be in the log: the outcome of an earlier try is unknown, or it was found there. */
   inDoubt: boolean
 }
 
@@ -30,22 +30,6 @@ export type Attempt =
 
 /** How long a batch may stay unsealed: storage nodes cost more than the regional bucket. */
 const SEAL_AFTER_MS = 3_600_000
-
-/**
- * Copies the batch to those replicas of `appending.head` that do not have it yet.
- *
- * @throws KafkaError LEADER_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR when that head cannot take it
- */
-export async function copyToReplicas({ deps, terms, copied, head }: Appending): Promise<void> {
-  const { partition } = copied.batch
-  const error = unready(head, partition, terms)
-  if (error !== undefined) throw error
-  if (await reachAll(deps, copied.copies, writeTargets(head))) return
-  throw new KafkaError(
-    terms.acks === -1 ? 'NOT_ENOUGH_REPLICAS' : 'KAFKA_STORAGE_ERROR',
-    `a replica could not be written partition=${partitionName(partition)}`,
-  )
-}
 
 /**
  * Judges the batch of a producer that `appending.head` does not have by the producer's own document, which is read
@@ -60,11 +44,14 @@ export async function judgeUnknownProducer({ deps, copied, head }: Appending): P
   return explainState(spilled?.state, { sequence, recordCount: copied.batch.header.recordCount })
 }
 
-/** One conditional write of the head; a refusal leaves the head that refused in `appending.head`. */
-export async function tryAppend(appending: Appending): Promise<Attempt> {
+/**
+ * One conditional write of the head, by which the replicas `missed` have the batch not; a refusal leaves the head that
+ * refused in `appending.head`.
+ */
+export async function tryAppend(appending: Appending, missed: readonly string[]): Promise<Attempt> {
   const { deps, copied } = appending
   const { partition } = copied.batch
-  const planned = plan(appending)
+  const planned = plan(appending, missed)
   try {
     const verdict = await updateHead(deps, partition, append(planned))
     if (verdict.applied) return appended(verdict.head, planned.reference)
@@ -127,12 +114,12 @@ async function afterUnknownOutcome(
   return { because: 'applied', batch }
 }
 
-function plan({ deps, copied, head }: Appending): PlannedAppend {
+function plan({ deps, copied, head }: Appending, missed: readonly string[]): PlannedAppend {
   const { header, bytes } = copied.batch
   const nowMs = deps.clock.nowMs()
   return {
     head,
-    missed: [],
+    missed,
     nowMs,
     reference: {
       objectId: copied.copies.objectId,

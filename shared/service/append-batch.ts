@@ -1,20 +1,26 @@
 import { type Head, isCommitted, type LocatedBatch } from '../core/head.ts'
 import type { Refusal } from '../core/head-answer.ts'
+import { replicasToFill } from '../core/replica.ts'
 import type { ErrorName } from '../protocol/error-table.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import {
   type Appending,
+  type Attempt,
   awaitPredecessor,
-  copyToReplicas,
   judgeUnknownProducer,
   tryAppend,
 } from './append-attempt.ts'
+import { awaitCommit, withoutLaggards } from './await-commit.ts'
+import { copyToReplicas } from './copy-batch.ts'
 import type { Deps } from './deps.ts'
 import { findDuplicate } from './find-batch.ts'
 import { partitionName, requireHead } from './heads.ts'
-import { pageTail, pageTailWhenDue } from './page-tail.ts'
+import { makeRoom } from './make-room.ts'
+import { pageTailWhenDue } from './page-tail.ts'
 import type { ProduceTerms } from './prepare-batch.ts'
+import { asKafkaError } from './rows.ts'
 import { spillOneProducer } from './spill-producer.ts'
+import { wakeCatchUp } from './wake.ts'
 import { type CopiedBatch, placeInWal } from './wal-copies.ts'
 
 /** A batch that is in the log, and the head that says so. */
@@ -24,10 +30,11 @@ export interface Appended {
 }
 
 /**
- * Copies a batch to every replica and commits it with one conditional write of the head; after a refusal it does what
- * the refusal calls for and tries again. A topic that is gone is the caller's to look up anew: undefined.
+ * Copies a batch to the replicas and commits it with one conditional write of the head; after a refusal it does what the
+ * refusal calls for and tries again. With acks=all it then waits for the high watermark. A topic that is gone is the
+ * caller's to look up anew: undefined.
  *
- * @throws KafkaError NOT_ENOUGH_REPLICAS or, unless acks=all, KAFKA_STORAGE_ERROR when a replica could not be reached
+ * @throws KafkaError of `copyToReplicas`, when nothing was appended
  * @throws KafkaError OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH for an idempotent producer
  * @throws KafkaError REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS_AFTER_APPEND when the batch may be in the log and may be lost again
  */
@@ -36,12 +43,19 @@ export async function appendBatch(
   copied: CopiedBatch,
   terms: ProduceTerms,
 ): Promise<Appended | undefined> {
+  const giveUpAtMs = deps.clock.nowMs() + terms.timeoutMs
   const appending: Appending = { deps, terms, copied, head: copied.batch.head, inDoubt: false }
   try {
     const appended = await appendUntilDone(appending)
-    if (appended !== undefined && terms.acks === -1) checkCommitted(appended, appending)
-    if (appended === undefined && appending.inDoubt) throw gone(appending)
-    return appended
+    if (appended === undefined) {
+      if (appending.inDoubt) throw gone(appending)
+      return undefined
+    }
+    if (terms.acks !== -1) return appended
+    appending.inDoubt = true
+    const { batch } = appended
+    const { partition } = copied.batch
+    return { head: await awaitCommit({ deps, partition, batch, giveUpAtMs }, appended.head), batch }
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     // Whatever a try was waiting for or making room for, the head was not there any more.
@@ -57,11 +71,10 @@ export async function appendBatch(
 async function appendUntilDone(appending: Appending): Promise<Appended | undefined> {
   const { deps } = appending
   for (let tries = 0; tries < deps.limits.maxAppendTries; tries += 1) {
-    await copyToReplicas(appending)
-    const outcome = (await judgeUnknownProducer(appending)) ?? (await tryAppend(appending))
+    const outcome = await attempt(appending)
     switch (outcome.because) {
       case 'appended':
-        await pageTailWhenDue(deps, appending.copied.batch.partition, outcome.head)
+        await afterAppend(appending, outcome)
         return outcome
       case 'applied':
         return { head: appending.head, batch: outcome.batch }
@@ -74,6 +87,38 @@ async function appendUntilDone(appending: Appending): Promise<Appended | undefin
     }
   }
   throw new KafkaError('KAFKA_STORAGE_ERROR', `head changed at every try partition=${nameOf(appending)}`)
+}
+
+/** One try: copies, then the write. What is stored of a producer that the head does not have is read beside the copies. */
+async function attempt(appending: Appending): Promise<Attempt> {
+  const { head } = appending
+  const [copied, judged] = await Promise.allSettled([
+    copyToReplicas(appending),
+    judgeUnknownProducer(appending),
+  ])
+  if (copied.status === 'rejected') throw copied.reason
+  if (judged.status === 'rejected') throw judged.reason
+  // The head that the append is planned by must have been read before the producer's document.
+  const refusal = appending.head === head ? judged.value : await judgeUnknownProducer(appending)
+  return refusal ?? tryAppend(appending, copied.value)
+}
+
+/**
+ * What a head that was just appended to calls for besides. The batch is in the log: a failure is only logged, and the next
+ * append, or who looks after what is due, makes up for it.
+ */
+async function afterAppend({ deps, copied, terms }: Appending, { head, batch }: Appended): Promise<void> {
+  const { partition } = copied.batch
+  await pageTailWhenDue(deps, partition, head)
+  // Who waits for the high watermark looks after what holds it.
+  if (terms.acks === -1 && !isCommitted(head, batch)) return
+  if (replicasToFill(head).length > 0) await wakeCatchUp(deps, partition)
+  try {
+    await withoutLaggards(deps, partition, head)
+  } catch (thrown) {
+    const { message } = asKafkaError(deps, thrown)
+    deps.log.warn('laggards did not leave the ISR', { partition: partitionName(partition), error: message })
+  }
 }
 
 /** Does what a refusal calls for; the next try then plans by `appending.head`. */
@@ -89,10 +134,11 @@ async function prepareNextTry(
     case 'gap':
       return awaitPredecessor(appending)
     case 'collected':
-      appending.copied = placeInWal(deps, [{ ...copied.batch, head: appending.head }])[0] ?? copied
+      appending.copied =
+        placeInWal(copied.copies.puts, [{ ...copied.batch, head: appending.head }])[0] ?? copied
       return
     case 'full':
-      appending.head = await pageTail(deps, partition, appending.head)
+      appending.head = await makeRoom(deps, partition, appending.head)
       return
     case 'crowded':
       appending.head = await spillOneProducer(deps, partition, appending.head)
@@ -115,19 +161,6 @@ async function originalOf(appending: Appending, ifUnknown: ErrorName): Promise<A
     )
   }
   return { head, batch }
-}
-
-/** Success of acks=all is answered only from a head that vouches for it: the lineage has the batch, the high watermark is past it. */
-function checkCommitted({ head, batch }: Appended, appending: Appending): void {
-  if (isCommitted(head, batch)) return
-  const facts = `partition=${nameOf(appending)} offset=${batch.baseOffset} highWatermark=${head.highWatermark}`
-  if (head.isr.length < head.minIsr) {
-    throw new KafkaError(
-      'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
-      `too few replicas in sync after the append ${facts}`,
-    )
-  }
-  throw new KafkaError('REQUEST_TIMED_OUT', `batch is not committed yet ${facts}`)
 }
 
 function gone(appending: Appending): KafkaError {

@@ -10,7 +10,8 @@ import { refusePartitionsTwice } from './named-twice.ts'
 import { type BatchToProduce, type PreparedBatch, type ProduceTerms, prepareBatch } from './prepare-batch.ts'
 import { eachRow, rowOf } from './rows.ts'
 import { readTopic } from './topics.ts'
-import { type CopiedBatch, placeInWal } from './wal-copies.ts'
+import { wakeController } from './wake.ts'
+import { type CopiedBatch, endPuts, newPuts, type Puts, placeInWal } from './wal-copies.ts'
 
 /** Batches to append, one per partition at most, and when to answer. */
 export interface ProduceRequest {
@@ -31,10 +32,28 @@ export interface ProduceRequest {
 export async function produce(deps: Deps, request: ProduceRequest): Promise<ProduceResponse> {
   const terms = termsOf(deps, request)
   const rows = rowsOf(request)
+  const puts = newPuts(deps)
+  try {
+    const produced = await appendRows(puts, rows, terms)
+    if (produced.some((row) => 'errorName' in row && row.errorName === 'LEADER_NOT_AVAILABLE')) {
+      await wakeController(deps)
+    }
+    return answerOf(request, produced)
+  } finally {
+    await endPuts(puts)
+  }
+}
+
+async function appendRows(
+  puts: Puts,
+  rows: readonly BatchToProduce[],
+  terms: ProduceTerms,
+): Promise<readonly ProducedPartition[]> {
+  const { deps } = puts
   const prepared = await eachRow(deps, rows, (row) => rowOf(deps, () => prepareBatch(deps, row, terms)))
-  const copied = placeInWal(deps, prepared.filter(isPrepared))
+  const copied = placeInWal(puts, prepared.filter(isPrepared))
   const byBatch = new Map(copied.map((entry) => [entry.batch, entry]))
-  const produced = await eachRow(deps, rows, async (row, position): Promise<ProducedPartition> => {
+  return eachRow(deps, rows, async (row, position): Promise<ProducedPartition> => {
     const batch = prepared[position]
     const entry = batch !== undefined && isPrepared(batch) ? byBatch.get(batch) : undefined
     const answer =
@@ -42,6 +61,10 @@ export async function produce(deps: Deps, request: ProduceRequest): Promise<Prod
     if ('errorName' in answer) return failedRow(row, answer)
     return { partitionIndex: row.partitionIndex, ...NO_ERROR, ...answer }
   })
+}
+
+/** The rows in the request's form. */
+function answerOf(request: ProduceRequest, produced: readonly ProducedPartition[]): ProduceResponse {
   let next = 0
   return {
     topics: request.topics.map((topic) => {
@@ -59,10 +82,10 @@ export async function produce(deps: Deps, request: ProduceRequest): Promise<Prod
 async function appendRow(deps: Deps, row: BatchToProduce, copied: CopiedBatch, terms: ProduceTerms) {
   const appended = await appendBatch(deps, copied, terms)
   if (appended === undefined) return appendToSuccessor(deps, row, copied, terms)
-  return answerOf(copied, appended, terms)
+  return rowOfAppended(copied, appended, terms)
 }
 
-function answerOf({ batch }: CopiedBatch, appended: Appended, { acks }: ProduceTerms) {
+function rowOfAppended({ batch }: CopiedBatch, appended: Appended, { acks }: ProduceTerms) {
   return {
     baseOffset: acks === 0 ? -1 : appended.batch.baseOffset,
     // The stored batch's, which for a duplicate is the time of the first append.
@@ -81,10 +104,10 @@ async function appendToSuccessor(deps: Deps, row: BatchToProduce, copied: Copied
   }
   const topic = await readTopic(deps, row.name)
   if (topic.topicId === copied.batch.partition.topic.topicId) throw topicGone(copied.batch.partition)
-  const [again] = placeInWal(deps, [await prepareBatch(deps, row, terms)])
+  const [again] = placeInWal(copied.copies.puts, [await prepareBatch(deps, row, terms)])
   const appended = again === undefined ? undefined : await appendBatch(deps, again, terms)
   if (again === undefined || appended === undefined) throw topicGone(copied.batch.partition)
-  return answerOf(again, appended, terms)
+  return rowOfAppended(again, appended, terms)
 }
 
 function termsOf(deps: Deps, { acks, timeoutMs, transactionalId }: ProduceRequest): ProduceTerms {

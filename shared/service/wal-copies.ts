@@ -1,18 +1,36 @@
+import type { CopyOutcome } from '../core/copy-step.ts'
 import { nodeOf, writeTargets } from '../core/head.ts'
 import { ULID_RANDOM_BYTES, ulidBytes } from '../core/ulid.ts'
 import { layOutWalObject, type WalObject } from '../core/wal-object.ts'
-import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Deps } from './deps.ts'
 import type { PreparedBatch } from './prepare-batch.ts'
+import { reportFailure } from './report-node.ts'
+import { asKafkaError } from './rows.ts'
 
-/** A WAL object and the replicas it was put to, by name: a bucket that is exchanged meanwhile is another replica. */
-interface WalCopies {
-  readonly objectId: Uint8Array
-  readonly object: WalObject
-  readonly reached: Map<string, Promise<boolean>>
+/** The PUTs of one produce request. None of them outlives its answer. */
+export interface Puts {
+  readonly deps: Deps
+  readonly answered: AbortController
+  readonly underWay: Set<Promise<unknown>>
 }
 
-/** A batch in a WAL object. */
+/** One PUT, with its retries, to one replica. */
+interface Copy {
+  outcome: CopyOutcome
+  endedAtMs: number
+  /** Resolves when the outcome is known. */
+  ended: Promise<void>
+}
+
+/** A WAL object and its copies by the name of the replica: a bucket that is exchanged meanwhile is another replica. */
+export interface WalCopies {
+  readonly puts: Puts
+  readonly objectId: Uint8Array
+  readonly object: WalObject
+  readonly byReplica: Map<string, Copy>
+}
+
+/** A batch in a WAL object, whose copies it may share with other batches of the request. */
 export interface CopiedBatch {
   readonly batch: PreparedBatch
   readonly copies: WalCopies
@@ -20,8 +38,20 @@ export interface CopiedBatch {
   readonly position: number
 }
 
+/** The PUTs of a request that has none yet. */
+export function newPuts(deps: Deps): Puts {
+  return { deps, answered: new AbortController(), underWay: new Set() }
+}
+
+/** Aborts what is still under way, and waits for its end. */
+export async function endPuts({ answered, underWay }: Puts): Promise<void> {
+  answered.abort()
+  await Promise.all(underWay)
+}
+
 /** Lays batches out in one WAL object per set of replicas; entry i is of batch i. Nothing is put yet. */
-export function placeInWal(deps: Deps, batches: readonly PreparedBatch[]): readonly CopiedBatch[] {
+export function placeInWal(puts: Puts, batches: readonly PreparedBatch[]): readonly CopiedBatch[] {
+  const { deps } = puts
   // A set: partitions on the same nodes name them in another order each, so that leaders are spread.
   const groups = Map.groupBy(batches, (batch) => writeTargets(batch.head).toSorted().join())
   const placed = new Map<PreparedBatch, CopiedBatch>()
@@ -35,7 +65,7 @@ export function placeInWal(deps: Deps, batches: readonly PreparedBatch[]): reado
         bytes,
       })),
     )
-    const copies = { objectId, object, reached: new Map() }
+    const copies: WalCopies = { puts, objectId, object, byReplica: new Map() }
     for (const [entry, batch] of group.entries()) {
       placed.set(batch, { batch, copies, position: object.positions[entry] ?? 0 })
     }
@@ -43,30 +73,75 @@ export function placeInWal(deps: Deps, batches: readonly PreparedBatch[]): reado
   return batches.flatMap((batch) => placed.get(batch) ?? [])
 }
 
-/** Puts the object to those of `replicas` that it was not put to yet, and waits for all: whether each of them has it. */
-export async function reachAll(deps: Deps, copies: WalCopies, replicas: readonly string[]): Promise<boolean> {
-  const puts = replicas.map((replica) => {
-    const known = copies.reached.get(replica)
-    if (known !== undefined) return known
-    const put = putToReplica(deps, copies.object, replica)
-    copies.reached.set(replica, put)
-    return put
-  })
-  return (await Promise.all(puts)).every((reached) => reached)
+/** Begins to put the object to those of `replicas` that it was not put to yet. */
+export function beginCopies(copies: WalCopies, replicas: readonly string[]): void {
+  for (const replica of replicas) {
+    if (!copies.byReplica.has(replica)) copies.byReplica.set(replica, beginCopy(copies, replica))
+  }
 }
 
-async function putToReplica(deps: Deps, object: WalObject, replica: string): Promise<boolean> {
+/** How the object's copy to a replica went. */
+export function outcomeOf(copies: WalCopies, replica: string): CopyOutcome {
+  return copies.byReplica.get(replica)?.outcome ?? 'pending'
+}
+
+/** When the copy to a replica ended; undefined while it is under way. */
+export function endedAtMs({ byReplica }: WalCopies, replica: string): number | undefined {
+  const copy = byReplica.get(replica)
+  return copy === undefined || copy.outcome === 'pending' ? undefined : copy.endedAtMs
+}
+
+/** Waits until one of the copies to `replicas` that are under way ends, for `ms` at most. */
+export async function whenOneEnds(
+  { puts, byReplica }: WalCopies,
+  replicas: readonly string[],
+  ms: number,
+): Promise<void> {
+  const pending = replicas.flatMap((replica) => {
+    const copy = byReplica.get(replica)
+    return copy?.outcome === 'pending' ? [copy.ended] : []
+  })
+  const over = new AbortController()
+  await Promise.race([puts.deps.clock.sleep(ms, over.signal), ...pending])
+  over.abort()
+}
+
+function beginCopy({ puts, object }: WalCopies, replica: string): Copy {
+  const { deps, underWay } = puts
+  const reports: Promise<void>[] = []
+  const report = () => void reports.push(reportFailure(deps, nodeOf(replica)))
+  const copy: Copy = { outcome: 'pending', endedAtMs: 0, ended: Promise.resolve() }
+  copy.ended = putToReplica(puts, object, { replica, report }).then((reached) => {
+    copy.outcome = reached ? 'reached' : 'failed'
+    copy.endedAtMs = deps.clock.nowMs()
+  })
+  const all = copy.ended.then(() => Promise.all(reports)).finally(() => underWay.delete(all))
+  underWay.add(all)
+  return copy
+}
+
+async function putToReplica(
+  { deps, answered }: Puts,
+  object: WalObject,
+  { replica, report }: { replica: string; report: () => void },
+): Promise<boolean> {
+  const { clock, limits, log } = deps
   const nodeId = nodeOf(replica)
   const node = deps.nodes.get(nodeId)
   if (node === undefined) return false
-  for (let tries = 0; tries < deps.limits.putTries; tries += 1) {
-    const timeout = deps.clock.timeout(deps.limits.putTimeoutMs)
+  for (let tries = 0; tries < limits.putTries; tries += 1) {
+    const beganAtMs = clock.nowMs()
+    const timeout = clock.timeout(limits.putTimeoutMs)
     try {
-      await node.put(object.key, object.chunks, timeout.signal)
+      await node.put(object.key, object.chunks, AbortSignal.any([timeout.signal, answered.signal]))
       return true
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error
-      deps.log.warn('put failed', { node: nodeId, key: object.key, error: error.message })
+    } catch (thrown) {
+      const error = asKafkaError(deps, thrown, { node: nodeId, key: object.key })
+      // Who is aborted after a few milliseconds may be as healthy as the others.
+      if (answered.signal.aborted && clock.nowMs() - beganAtMs < limits.slowPutMs) return false
+      log.warn('put failed', { node: nodeId, key: object.key, error: error.message })
+      report()
+      if (answered.signal.aborted) return false
     } finally {
       timeout.cancel()
     }

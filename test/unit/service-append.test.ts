@@ -13,7 +13,7 @@ import {
   runBefore,
 } from '../support/calls.ts'
 import type { DocumentCall, DocumentFault } from '../support/faulty-store.ts'
-import { batchOf, createTopic, fetchAll, produceOne, sequenced } from '../support/log-requests.ts'
+import { batchOf, createTopic, fetchAll, produceOne, sequenced, TOPIC } from '../support/log-requests.ts'
 import { brokenInvariants, storedHead } from '../support/partition-invariants.ts'
 import { otherEnvironment, type TestDeps, TINY_LIMITS, testDeps } from '../support/test-deps.ts'
 
@@ -48,7 +48,7 @@ async function moveOut(deps: TestDeps, byProducerId: number): Promise<void> {
 describe('C1: success is answered only for what is replicated', () => {
   test('an append, its repetition and the repetition of that wait for the high watermark', async () => {
     const deps = await testDeps()
-    const topicId = await createTopic(deps)
+    const topicId = await createTopic(deps, TOPIC, { configs: { 'min.insync.replicas': '3' } })
     await produceOne(deps, sequenced(0))
     await changeHead(deps, topicId, { holeStart: { [await followerOf(deps, topicId)]: 1 } })
 

@@ -4,7 +4,7 @@ import { pageOfTail } from '../../shared/core/index-page.ts'
 import { encodePage } from '../../shared/store/items/page-item.ts'
 import { pageKey, partitionPk } from '../../shared/store/keys.ts'
 import { changeHead, isHeadRead, isHeadUpdate, isPagePut, runAfter, runBefore } from '../support/calls.ts'
-import { batchOf, createTopic, fetchAll, fetchOne, produceOne, seen } from '../support/log-requests.ts'
+import { batchOf, createTopic, fetchAll, fetchOne, produceOne, seen, TOPIC } from '../support/log-requests.ts'
 import { brokenInvariants, storedHead } from '../support/partition-invariants.ts'
 import { otherEnvironment, type TestDeps, TINY_LIMITS, testDeps } from '../support/test-deps.ts'
 
@@ -18,9 +18,9 @@ const values = async (deps: TestDeps) => (await fetchAll(otherEnvironment(deps))
 const broken = async (deps: TestDeps, topicId: string) =>
   (await brokenInvariants(deps, topicId, undefined)).broken
 
-async function tinyLog() {
+async function tinyLog(configs: Readonly<Record<string, string>> = {}) {
   const deps = await testDeps({ limits: TINY_LIMITS })
-  const topicId = await createTopic(deps)
+  const topicId = await createTopic(deps, TOPIC, { configs })
   return { deps, topicId, others: otherEnvironment(deps) }
 }
 
@@ -170,7 +170,7 @@ describe('H12: the tail has a bound', () => {
   })
 
   test('nothing at or above the high watermark is paged: so many batches wait there, then none is taken', async () => {
-    const { deps, topicId } = await tinyLog()
+    const { deps, topicId } = await tinyLog({ 'min.insync.replicas': '3' })
     const { leader, replicas } = await storedHead(deps, topicId)
     const follower = replicas.find((replica) => replica !== leader) ?? ''
     await changeHead(deps, topicId, { holeStart: { [follower]: 0 } })

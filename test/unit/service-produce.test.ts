@@ -201,34 +201,6 @@ describe('WAL objects', () => {
     expect((await brokenInvariants(deps, topicId, undefined)).broken).toEqual([])
   })
 
-  test.each([
-    { acks: -1, fault: 'fails' as const, error: 'NOT_ENOUGH_REPLICAS' },
-    { acks: -1, fault: 'landsAnyway' as const, error: 'NOT_ENOUGH_REPLICAS' },
-    { acks: 1, fault: 'fails' as const, error: 'KAFKA_STORAGE_ERROR' },
-    { acks: 0, fault: 'fails' as const, error: 'KAFKA_STORAGE_ERROR' },
-  ])(
-    'a node on which every put $fault: acks=$acks answers $error, nothing is appended',
-    async ({ acks, fault, error }) => {
-      const deps = await testDeps()
-      const topicId = await createTopic(deps)
-      deps.nodes.get(1)?.faults.always(() => ({ fault }))
-      expect(await produceOne(deps, batchOf(1), { acks })).toMatchObject({ errorName: error, effect: 'none' })
-      expect(await end(deps, topicId)).toBe(0)
-      expect(deps.nodes.get(1)?.faults.calls).toHaveLength(2)
-      expect(deps.documents.faults.calls.filter(isHeadUpdate)).toEqual([])
-    },
-  )
-
-  test('a put that hangs is given up after its time-out, twice', async () => {
-    const deps = await testDeps()
-    await createTopic(deps)
-    deps.nodes.get(2)?.faults.always(() => ({ fault: 'hangs' }))
-    deps.clock.expireTimeouts(true)
-    for (const node of [0, 1]) deps.nodes.get(node)?.faults.always(() => ({ fault: 'landsAnyway' }))
-    expect(await produceOne(deps, batchOf(1))).toMatchObject({ errorName: 'NOT_ENOUGH_REPLICAS' })
-    expect(deps.nodes.get(2)?.faults.calls).toHaveLength(2)
-  })
-
   test('C14: a replica that is joining is written to as well', async () => {
     const deps = await testDeps()
     const topicId = await createTopic(deps)
@@ -271,10 +243,15 @@ describe('WAL objects', () => {
 describe('a partition that cannot take a batch', () => {
   test.each([
     { name: 'without leader', changes: { leader: undefined }, acks: -1, error: 'LEADER_NOT_AVAILABLE' },
-    { name: 'with too few in sync', changes: { isr: ['0.1'] }, acks: -1, error: 'NOT_ENOUGH_REPLICAS' },
+    {
+      name: 'with too few in sync',
+      changes: { leader: '0.1', isr: ['0.1'] },
+      acks: -1,
+      error: 'NOT_ENOUGH_REPLICAS',
+    },
     {
       name: 'with too few in sync, which acks=1 does not mind',
-      changes: { isr: ['0.1'] },
+      changes: { leader: '0.1', isr: ['0.1'] },
       acks: 1,
       error: undefined,
     },
