@@ -6,6 +6,7 @@ import { walKey } from '../core/wal-object.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { decodeNode } from '../store/items/cluster-item.ts'
 import { nodeKey } from '../store/keys.ts'
+import { failingNodes } from './caches.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName, updateHead } from './heads.ts'
@@ -114,9 +115,11 @@ async function copyBatches(deps: Deps, partition: Partition, { head, replica, ma
   if (batches === undefined || batches.length === 0) return { filledTo: undefined, batches: 0 }
   const keys = batches.map((batch) => walKey(batch.reference.objectId))
   const missing = [...new Set(keys)].filter((key) => !copied.has(`${replica}/${key}`))
+  const known = { near: new Set<number>(), failing: failingNodes(deps.caches, deps.clock.nowMs()) }
   await concurrently(missing, deps.limits.parallelCopies, async (key) => {
     const batch = batches[keys.indexOf(key)]
-    const sources = replicasHolding(head, batch?.endOffset ?? end).filter((source) => source !== replica)
+    const holders = replicasHolding(head, batch?.endOffset ?? end, known)
+    const sources = holders.filter((source) => source !== replica)
     if (await copyFromAny(deps, sources, { key, replica })) copied.add(`${replica}/${key}`)
   })
   const failedAt = keys.findIndex((key) => !copied.has(`${replica}/${key}`))
