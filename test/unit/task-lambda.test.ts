@@ -5,7 +5,9 @@ import { type TaskFunction, taskHandler } from '../../functions/task-lambda.ts'
 import { reportLoss } from '../../shared/core/storage-node.ts'
 import { decodeLease, decodeNode } from '../../shared/store/items/cluster-item.ts'
 import { CONTROLLER, nodeKey } from '../../shared/store/keys.ts'
-import { type TestDeps, testDeps } from '../support/test-deps.ts'
+import { START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
+
+const DAY_MS = 86_400_000
 
 /** A Lambda over a cluster that was just made. */
 async function lambdaOf<Event>(task: TaskFunction<Event>) {
@@ -40,6 +42,25 @@ test('a tick wakes the controller for a storage node that lost an object, and no
   const node = decodeNode((await deps.documents.get(nodeKey(1), 'strong')) ?? {})
   expect(node).toMatchObject({ state: 'UP', incarnation: 2 })
 })
+
+test.each([
+  { name: 'without records', due: [], gets: 0 },
+  { name: 'with records, looked at once a day', due: [START_MS + DAY_MS], gets: 3 },
+])(
+  'a tick of an idle cluster $name asks for five readings of documents, and $gets of objects',
+  async ({ due, gets }) => {
+    const { deps, handler } = await lambdaOf(controllerFunction)
+    for (const dueAtMs of due) {
+      await deps.documents.put({ pk: 'P#topic#0', sk: 'HEAD' }, { dueShard: 1, dueAtMs }, 'absent')
+    }
+    deps.documents.faults.calls.length = 0
+    await handler({ tick: true })
+    const calls = deps.documents.faults.calls.map(({ method }) => method)
+    expect(calls.sort()).toEqual(['due', 'due', 'due', 'due', 'list'])
+    const objects = [...deps.nodes.values()].flatMap((node) => node.faults.calls)
+    expect(objects.map(({ method, key }) => `${method} ${key}`)).toEqual(Array(gets).fill('get incarnation'))
+  },
+)
 
 test('a tick that cannot read the documents fails, so that Lambda tries again', async () => {
   const { deps, handler } = await lambdaOf(controllerFunction)
