@@ -1,6 +1,11 @@
 import type * as z from 'zod'
 import type { DescribeClusterResponse, describeClusterRequest } from '../shared/protocol/api/cluster.ts'
-import type { DescribeConfigsResponse, describeConfigsRequest } from '../shared/protocol/api/configs.ts'
+import type {
+  AlterConfigsResponse,
+  alterConfigsRequest,
+  DescribeConfigsResponse,
+  describeConfigsRequest,
+} from '../shared/protocol/api/configs.ts'
 import type { FetchResponse, fetchRequest } from '../shared/protocol/api/fetch.ts'
 import type { ListOffsetsResponse, listOffsetsRequest } from '../shared/protocol/api/list-offsets.ts'
 import type { MetadataResponse, metadataRequest } from '../shared/protocol/api/metadata.ts'
@@ -10,7 +15,9 @@ import type {
 } from '../shared/protocol/api/offset-for-leader-epoch.ts'
 import type { ProduceResponse, produceFrame, produceRequest } from '../shared/protocol/api/produce.ts'
 import type {
+  CreatePartitionsResponse,
   CreateTopicsResponse,
+  createPartitionsRequest,
   createTopicsRequest,
   DeleteTopicsResponse,
   deleteTopicsRequest,
@@ -28,7 +35,12 @@ export interface Apis {
   metadata: { request: z.input<typeof metadataRequest>; response: MetadataResponse }
   'create-topics': { request: z.input<typeof createTopicsRequest>; response: CreateTopicsResponse }
   'delete-topics': { request: z.input<typeof deleteTopicsRequest>; response: DeleteTopicsResponse }
+  'create-partitions': {
+    request: z.input<typeof createPartitionsRequest>
+    response: CreatePartitionsResponse
+  }
   'describe-configs': { request: z.input<typeof describeConfigsRequest>; response: DescribeConfigsResponse }
+  'alter-configs': { request: z.input<typeof alterConfigsRequest>; response: AlterConfigsResponse }
   'describe-cluster': { request: z.input<typeof describeClusterRequest>; response: DescribeClusterResponse }
 }
 
@@ -47,6 +59,8 @@ export const IS_READ: Readonly<Record<ApiName, boolean>> = {
   metadata: true,
   'create-topics': false,
   'delete-topics': false,
+  'create-partitions': false,
   'describe-configs': true,
+  'alter-configs': false,
   'describe-cluster': true,
 }

@@ -17,7 +17,9 @@ export type Access =
   | 'topic:Describe'
   | 'topic:Create'
   | 'topic:Delete'
+  | 'topic:Alter'
   | 'topic:DescribeConfigs'
+  | 'topic:AlterConfigs'
   | 'cluster:Describe'
 
 /** One row of the table. A `{name}` in `path` stands for one segment. */
@@ -65,10 +67,24 @@ export const ROUTES = [
   },
   {
     method: 'POST',
+    path: '/v1/create-partitions',
+    api: 'createPartitions',
+    function: 'admin',
+    access: 'topic:Alter',
+  },
+  {
+    method: 'POST',
     path: '/v1/describe-configs',
     api: 'describeConfigs',
     function: 'admin',
     access: 'topic:DescribeConfigs',
+  },
+  {
+    method: 'POST',
+    path: '/v1/alter-configs',
+    api: 'alterConfigs',
+    function: 'admin',
+    access: 'topic:AlterConfigs',
   },
   {
     method: 'POST',

@@ -1,3 +1,5 @@
+import { alterConfigsFunction } from '../alter-configs.ts'
+import { createPartitionsFunction } from '../create-partitions.ts'
 import { createTopicsFunction } from '../create-topics.ts'
 import { deleteTopicsFunction } from '../delete-topics.ts'
 import { describeClusterFunction } from '../describe-cluster.ts'
@@ -10,6 +12,8 @@ export const ADMIN_HANDLERS: HandlersOf<'admin'> = {
   metadata: metadataFunction,
   createTopics: createTopicsFunction,
   deleteTopics: deleteTopicsFunction,
+  createPartitions: createPartitionsFunction,
   describeConfigs: describeConfigsFunction,
+  alterConfigs: alterConfigsFunction,
   describeCluster: describeClusterFunction,
 }

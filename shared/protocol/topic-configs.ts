@@ -112,6 +112,7 @@ export function checkTopicConfigs(configs: readonly { name: string; value: strin
   return checked
 }
 
-function isTopicConfigName(name: string): name is TopicConfigName {
+/** Whether Kafka knows a topic config of that name. */
+export function isTopicConfigName(name: string): name is TopicConfigName {
   return Object.hasOwn(TOPIC_CONFIGS, name)
 }

@@ -1,5 +1,5 @@
 import type { Head } from '../core/head.ts'
-import type { Item } from '../core/update-plan.ts'
+import { type Change, equal, type Item, set, type UpdatePlan } from '../core/update-plan.ts'
 import type { ClusterConfigs } from '../protocol/cluster-configs.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { checkTopicName } from '../protocol/names.ts'
@@ -47,6 +47,17 @@ export async function readTopic(deps: Deps, name: string): Promise<Topic> {
 export function existingTopic(name: string, item: Item | undefined): ReturnType<typeof decodeTopic> {
   if (item !== undefined && !isBeingDeleted(item)) return decodeTopic(name, item)
   throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `unknown topic topic=${name}`)
+}
+
+/** Changes of a topic's document, if it still is what was read. A topic made anew under the name may have the same version. */
+export function changeTopic(
+  { topicId, version }: ReturnType<typeof decodeTopic>,
+  changes: readonly Change[],
+): UpdatePlan {
+  return {
+    checks: [equal(['topicId'], topicId), equal(['ver'], version)],
+    changes: [...changes, set(['ver'], version + 1)],
+  }
 }
 
 /**

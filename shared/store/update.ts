@@ -1,17 +1,17 @@
-import type { Item } from '../core/update-plan.ts'
+import type { Item, UpdatePlan } from '../core/update-plan.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { DocumentStore, Expected, Key } from './document-store.ts'
 
-/** What a transition makes of a document: the new one and the version it replaces, or undefined to leave it as it is. */
+/** What a transition makes of a document: the new one and the version it replaces, or a plan, or undefined to leave it as it is. */
 type Transition = (stored: Item | undefined) => Next | undefined | Promise<Next | undefined>
-interface Next {
-  readonly item: Item
-  readonly expected: Expected
-}
+type Next =
+  | { readonly item: Item; readonly expected: Expected }
+  /** Its checks hold only for the document that was loaded. */
+  | { readonly plan: UpdatePlan }
 
 /**
- * Changes a document that is not a head: load, decide, put at the version that was loaded; again when another was faster.
+ * Changes a document that is not a head: load, decide, write if it is still what was loaded; again when another was faster.
  * Answers the document as it is then, or was left.
  *
  * @throws KafkaError KAFKA_STORAGE_ERROR when others were faster every time
@@ -25,7 +25,10 @@ export async function updateDocument(
     const stored = await documents.get(key, 'strong')
     const next = await transition(stored)
     if (next === undefined) return stored
-    const verdict = await documents.put(key, next.item, next.expected)
+    const verdict =
+      'plan' in next
+        ? await documents.update(key, next.plan)
+        : await documents.put(key, next.item, next.expected)
     if (verdict.applied) return verdict.item
   }
   throw new KafkaError('KAFKA_STORAGE_ERROR', `document changed at every try pk=${key.pk} sk=${key.sk}`)

@@ -13,6 +13,7 @@ export const isProducerRead = ({ method, sk }: DocumentCall): boolean =>
   method === 'get' && sk.startsWith('PID#')
 export const isProducerPut = ({ method, sk }: DocumentCall): boolean =>
   method === 'put' && sk.startsWith('PID#')
+export const isTopicUpdate = ({ method, pk }: DocumentCall): boolean => method === 'update' && pk === 'TOPICS'
 export const isTopicPut = ({ method, pk }: DocumentCall): boolean => method === 'put' && pk === 'TOPICS'
 
 /** Lets another handler run just before a call, or between the call and its answer. */

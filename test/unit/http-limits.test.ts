@@ -52,6 +52,12 @@ test.each<{ api: string; body: unknown; headers?: Record<string, string>; messag
   { api: 'metadata', body: { topics: times(1001, topic) }, message: tooMany('topics', 1000) },
   { api: 'create-topics', body: { topics: times(1001, topic) }, message: tooMany('topics', 1000) },
   { api: 'delete-topics', body: { topics: times(1001, topic) }, message: tooMany('topics', 1000) },
+  { api: 'create-partitions', body: { topics: times(1001, topic) }, message: tooMany('topics', 1000) },
+  {
+    api: 'alter-configs',
+    body: { resources: times(1001, resource) },
+    message: tooMany('resources', 1000),
+  },
   {
     api: 'describe-configs',
     body: { resources: times(1001, resource) },

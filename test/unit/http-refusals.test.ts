@@ -480,6 +480,30 @@ const forms: Refusal[] = [
     message: /^resources\[0\]\.resourceType: /,
   },
   {
+    name: 'partitions to create of nobody knows how many',
+    request: { path: '/v1/create-partitions', body: { topics: [{ name: 'a' }] } },
+    status: 400,
+    message: /^topics\[0\]\.count: /,
+  },
+  {
+    name: 'a config to alter in no way that is said',
+    request: {
+      path: '/v1/alter-configs',
+      body: { resources: [{ resourceType: 2, resourceName: 'a', configs: [{ name: 'retention.ms' }] }] },
+    },
+    status: 400,
+    message: /^resources\[0\]\.configs\[0\]\.configOperation: /,
+  },
+  {
+    name: 'configs of one topic to alter twice',
+    request: {
+      path: '/v1/alter-configs',
+      body: { resources: [1, 2].map(() => ({ resourceType: 2, resourceName: 'a', configs: [] })) },
+    },
+    status: 400,
+    message: /resource stands in the request twice resource=2:a/,
+  },
+  {
     name: 'a field where none is',
     request: { path: '/v1/describe-cluster', body: { a: 1 } },
     status: 400,

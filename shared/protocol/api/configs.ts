@@ -41,3 +41,34 @@ export type DescribedConfigs = {
 export interface DescribeConfigsResponse {
   readonly results: readonly DescribedConfigs[]
 }
+
+/** Body of `POST /v1/alter-configs` (Kafka's IncrementalAlterConfigs, API key 44); a delete needs no value. */
+export const alterConfigsRequest = z.strictObject({
+  resources: rowsOf(
+    z.strictObject({
+      resourceType: z.int(),
+      resourceName: z.string(),
+      configs: rowsOf(
+        z.strictObject({
+          name: z.string(),
+          configOperation: z.int(),
+          value: z.string().nullable().default(null),
+        }),
+        MAX_REQUEST_TOPICS,
+      ),
+    }),
+    MAX_REQUEST_TOPICS,
+  ),
+  validateOnly: z.boolean().default(false),
+})
+
+export type AlterConfigsRequest = z.infer<typeof alterConfigsRequest>
+
+export type AlteredResource = { readonly resourceType: number; readonly resourceName: string } & (
+  | { readonly errorCode: 0 }
+  | ErrorRow
+)
+
+export interface AlterConfigsResponse {
+  readonly responses: readonly AlteredResource[]
+}

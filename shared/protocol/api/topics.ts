@@ -53,3 +53,27 @@ export type DeletedTopic = { readonly name?: string; readonly topicId?: string }
 export interface DeleteTopicsResponse {
   readonly topics: readonly DeletedTopic[]
 }
+
+/** Body of `POST /v1/create-partitions` (Kafka's CreatePartitions, API key 37); `count` is how many a topic has then. */
+export const createPartitionsRequest = z.strictObject({
+  topics: rowsOf(
+    z.strictObject({
+      name: z.string(),
+      count: z.int(),
+      assignments: z.array(z.unknown()).nullable().default(null),
+    }),
+    MAX_REQUEST_TOPICS,
+  ),
+  validateOnly: z.boolean().default(false),
+})
+
+export type CreatePartitionsRequest = z.infer<typeof createPartitionsRequest>
+
+export type CreatedPartitions = { readonly name: string } & (
+  | { readonly errorCode: 0; readonly topicId: string }
+  | ErrorRow
+)
+
+export interface CreatePartitionsResponse {
+  readonly topics: readonly CreatedPartitions[]
+}
