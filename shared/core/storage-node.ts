@@ -2,6 +2,7 @@ import {
   anyOf,
   type Change,
   type Check,
+  copyPlus,
   equal,
   fewer,
   lessOrEqual,
@@ -21,7 +22,7 @@ export interface StorageNode {
   /** Which bucket it has: `incarnation` counts them, `incarnationId` is the ULID in the bucket's object `incarnation`. */
   readonly incarnation: number
   readonly incarnationId: string
-  /** +1 with every change of state or incarnation. */
+  /** +1 with every change of which all topics are told: of state, of incarnation, and an operator's. */
   readonly nodeEpoch: number
   /** Epoch of the last controller that wrote here. */
   readonly controllerEpoch: number
@@ -67,6 +68,12 @@ export function newStorageNode(registered: Pick<StorageNode, 'zone' | 'incarnati
 /** Environments that saw the node fail within the last 30 s. */
 export function freshReporters(node: StorageNode, nowMs: number): readonly string[] {
   return Object.keys(node.reports).filter((reporter) => nowMs - (node.reports[reporter] ?? 0) < REPORT_AGE_MS)
+}
+
+/** Environments that saw the node fail, but not lately. */
+export function staleReporters(node: StorageNode, nowMs: number): readonly string[] {
+  const fresh = freshReporters(node, nowMs)
+  return Object.keys(node.reports).filter((reporter) => !fresh.includes(reporter))
 }
 
 /** Whether so many environments saw the node fail that a probe which reaches it proves nothing. */
@@ -142,19 +149,31 @@ export function nodeWalked(
   }
 }
 
-/** The reports were looked into, and are unfounded. */
-export function dismissReports(node: StorageNode, controllerEpoch: number): UpdatePlan {
+/** Reports go: old ones. A fresh one stays though the node was reached: it may be the first of those that outweigh that. */
+export function dismissReports(
+  node: StorageNode,
+  controllerEpoch: number,
+  reporters: readonly string[] = Object.keys(node.reports),
+): UpdatePlan {
   return {
     checks: writtenBy(node, controllerEpoch),
-    changes: [set(['reports'], {}), set(['controllerEpoch'], controllerEpoch)],
+    changes: [
+      ...reporters.map((reporter) => remove(['reports', reporter])),
+      set(['controllerEpoch'], controllerEpoch),
+    ],
   }
 }
 
-/** An operator says that the node is fit again: its replicas may join at once. */
+/** An operator says that the node is fit again: its replicas may join at once, so all topics are told. */
 export function endHoldDown(): UpdatePlan {
   return {
     checks: [present(['state'])],
-    changes: [set(['holdDownUntilMs'], 0), set(['holdDownMs'], 0)],
+    changes: [
+      set(['holdDownUntilMs'], 0),
+      set(['holdDownMs'], 0),
+      copyPlus(['nodeEpoch'], ['nodeEpoch'], 1),
+      set(['walkedTo'], ''),
+    ],
   }
 }
 

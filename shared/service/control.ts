@@ -15,12 +15,15 @@ export interface Control {
 }
 
 /**
- * The document after a write that only a newer controller can have refused.
+ * The document after a controller's write, or the one that refused it. That need not be a newer controller's: another look
+ * at the same node was faster, or the store carried this very write out twice.
  *
- * @throws KafkaError NOT_CONTROLLER when it did
+ * @throws KafkaError NOT_CONTROLLER when a newer controller wrote there
  */
-export function unlessFenced({ controllerEpoch }: Control, verdict: Verdict): Item {
-  if (verdict.applied) return verdict.item
+export function unlessFenced({ controllerEpoch }: Pick<Control, 'controllerEpoch'>, verdict: Verdict): Item {
   if (verdict.item === undefined) throw new KafkaError('KAFKA_STORAGE_ERROR', 'document is gone')
-  throw fencedController(controllerEpoch)
+  if (!verdict.applied && Number(verdict.item.controllerEpoch) > controllerEpoch) {
+    throw fencedController(controllerEpoch)
+  }
+  return verdict.item
 }

@@ -7,12 +7,14 @@ import {
   nodeLostData,
   nodeWentDown,
   type StorageNode,
+  staleReporters,
 } from '../core/storage-node.ts'
 import { ULID_RANDOM_BYTES, ulidBytes, ulidText } from '../core/ulid.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { assert, KafkaError } from '../protocol/kafka-error.ts'
 import { decodeNode } from '../store/items/cluster-item.ts'
 import { CANARY_OBJECT, INCARNATION_OBJECT, nodeKey } from '../store/keys.ts'
+import { concurrently } from './concurrent.ts'
 import { type Control, unlessFenced } from './control.ts'
 import type { Deps } from './deps.ts'
 import { readIncarnation } from './incarnation.ts'
@@ -22,14 +24,15 @@ import { readNodes } from './nodes.ts'
 export async function claimNodes(control: Control): Promise<void> {
   const { deps, controllerEpoch } = control
   const nodes = await readNodes(deps)
-  await Promise.all(
-    [...nodes.keys()].map((nodeId) => changeNode(control, nodeId, claimNode(controllerEpoch))),
+  await concurrently([...nodes.keys()], nodes.size, (nodeId) =>
+    changeNode(control, nodeId, claimNode(controllerEpoch)),
   )
 }
 
 /** Looks at every storage node, and writes down what changed. */
 export async function probeNodes(control: Control): Promise<void> {
-  await Promise.all([...control.nodes.keys()].map((nodeId) => probeNode(control, nodeId)))
+  const { nodes } = control
+  await concurrently([...nodes.keys()], nodes.size, (nodeId) => probeNode(control, nodeId))
 }
 
 /**
@@ -41,13 +44,17 @@ export async function probeNode(control: Control, nodeId: number): Promise<void>
   const node = control.nodes.get(nodeId)
   assert(node !== undefined, `storage node has no document node=${nodeId}`)
   const nowMs = deps.clock.nowMs()
-  const found = await look(deps, nodeId, node)
+  const found = await nameIfEmpty(deps, nodeId, await look(deps, nodeId, node))
   if (found === 'unreachable' || (node.state === 'UP' && isBelievedDown(node, nowMs))) {
     if (node.state === 'DOWN') return
-    deps.log.warn('storage node is down', { node: nodeId, found, reports: Object.keys(node.reports).length })
+    deps.log.warn('storage node is down', {
+      node: nodeId,
+      reached: found !== 'unreachable',
+      reports: Object.keys(node.reports).length,
+    })
     await changeNode(control, nodeId, nodeWentDown(node, controllerEpoch, nowMs))
-  } else if (found === 'empty' || found.incarnationId !== node.incarnationId) {
-    const incarnationId = found === 'empty' ? await nameBucket(deps, nodeId) : found.incarnationId
+  } else if (found.incarnationId !== node.incarnationId) {
+    const { incarnationId } = found
     deps.log.warn('storage node has another bucket', { node: nodeId, was: node.incarnationId, incarnationId })
     await changeNode(control, nodeId, nodeLostData(node, controllerEpoch, incarnationId))
   } else if (node.lostIncarnation === node.incarnation) {
@@ -56,8 +63,9 @@ export async function probeNode(control: Control, nodeId: number): Promise<void>
   } else if (node.state === 'DOWN') {
     deps.log.warn('storage node is up', { node: nodeId, holdDownUntilMs: node.holdDownUntilMs })
     await changeNode(control, nodeId, nodeCameUp(node, controllerEpoch))
-  } else if (Object.keys(node.reports).length > 0) {
-    await changeNode(control, nodeId, dismissReports(node, controllerEpoch))
+  } else {
+    const stale = staleReporters(node, nowMs)
+    if (stale.length > 0) await changeNode(control, nodeId, dismissReports(node, controllerEpoch, stale))
   }
 }
 
@@ -90,12 +98,14 @@ export async function allNodesAnswer(deps: Deps, nodes: ReadonlyMap<number, Stor
 
 type Found = 'unreachable' | 'empty' | { readonly incarnationId: string }
 
-/** Reads the object that names the bucket; of a node that somebody could not write to, a write is tried too. */
+/** Reads the object that names the bucket; to a node that is DOWN, or that somebody saw fail, a write is tried too. */
 async function look(deps: Deps, nodeId: number, node: StorageNode): Promise<Found> {
   for (let tries = 1; ; tries += 1) {
     try {
       const incarnationId = await readIncarnation(deps, nodeId)
-      if (freshReporters(node, deps.clock.nowMs()).length > 0) await putCanary(deps, nodeId)
+      if (node.state === 'DOWN' || freshReporters(node, deps.clock.nowMs()).length > 0) {
+        await putCanary(deps, nodeId)
+      }
       return incarnationId === undefined ? 'empty' : { incarnationId }
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
@@ -110,6 +120,17 @@ async function putCanary(deps: Deps, nodeId: number): Promise<void> {
     await deps.nodes.get(nodeId)?.put(CANARY_OBJECT, [new TextEncoder().encode('canary')], timeout.signal)
   } finally {
     timeout.cancel()
+  }
+}
+
+/** A bucket that cannot be given its name is of no use, like one that cannot be reached. */
+async function nameIfEmpty(deps: Deps, nodeId: number, found: Found): Promise<Exclude<Found, 'empty'>> {
+  if (found !== 'empty') return found
+  try {
+    return { incarnationId: await nameBucket(deps, nodeId) }
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    return 'unreachable'
   }
 }
 
