@@ -1,15 +1,18 @@
 import type { StorageNode } from '../core/storage-node.ts'
 import { nodeWalked } from '../core/storage-node.ts'
-import { concurrently } from './concurrent.ts'
 import type { Control } from './control.ts'
 import { acquireLease } from './controller-lease.ts'
 import type { Deps } from './deps.ts'
-import { DUE_SHARDS, reconcileDue } from './due-work.ts'
+import { DUE_SHARDS, reconcileDue, type Work } from './due-work.ts'
+import type { Partition } from './heads.ts'
 import { readNodes } from './nodes.ts'
 import { allNodesAnswer, changeNode, claimNodes, endRecovery, probeNodes } from './probe-nodes.ts'
-import { reconcilePartition } from './reconcile-partition.ts'
+import { reconcileEach } from './reconcile-each.ts'
 import { asKafkaError } from './rows.ts'
 import { storedTopics, type Topic } from './topics.ts'
+
+/** What failed is tried again at once, and then left to the next minute. */
+const MAX_FAILED_ROUNDS = 2
 
 /**
  * The controller (Kafka's KRaft controller): whoever holds the lease looks at the storage nodes, tells every partition
@@ -19,11 +22,14 @@ import { storedTopics, type Topic } from './topics.ts'
 export async function runController(deps: Deps): Promise<void> {
   try {
     await underLease(deps, async (control) => {
+      let failedRounds = 0
       for (let rounds = 0; rounds < deps.limits.maxControllerRounds; rounds += 1) {
         await probeNodes(control)
-        const walked = await walkTopics(control)
-        const worked = await reconcileDue(control)
-        if (!walked && !worked) return
+        const walk = await walkTopics(control)
+        const due = await reconcileDue(control)
+        if (walk.done + due.done + walk.failed + due.failed === 0) return
+        if (walk.failed + due.failed > 0) failedRounds += 1
+        if (failedRounds >= MAX_FAILED_ROUNDS) return
       }
     })
   } catch (thrown) {
@@ -76,32 +82,30 @@ function needsController({ state, walkedTo, reports, lostIncarnation, incarnatio
   return state !== 'UP' || walkedTo !== undefined || isReported
 }
 
-/** Tells all topics of the nodes that changed, from where an earlier walk stopped; false when no node did. */
-async function walkTopics(control: Control): Promise<boolean> {
+/**
+ * Tells all topics of the nodes that changed, from where an earlier walk stopped. A partition that cannot be told does not
+ * keep others from it, but the next walk begins there.
+ */
+async function walkTopics(control: Control): Promise<Work> {
   const { deps, nodes } = control
   const pending = [...nodes].filter(([, { walkedTo }]) => walkedTo !== undefined)
-  if (pending.length === 0) return false
+  if (pending.length === 0) return { done: 0, failed: 0 }
   const epochs = new Map(pending.map(([nodeId, { nodeEpoch }]) => [nodeId, nodeEpoch]))
   const from = pending.map(([, { walkedTo }]) => walkedTo ?? '').sort()[0] ?? ''
   let topics = 0
+  let failed = 0
   for await (const { topic, beingDeleted } of storedTopics(deps, from)) {
     await control.renew()
-    if (!beingDeleted) await reconcileTopic(control, topic)
+    if (!beingDeleted) failed += await reconcileEach(control, partitionsOf(topic))
     topics += 1
-    if (topics % deps.limits.walkTopics === 0) await walkedTo(control, epochs, topic.name)
+    if (failed === 0 && topics % deps.limits.walkTopics === 0) await walkedTo(control, epochs, topic.name)
   }
-  await endWalk(control, epochs)
-  return true
+  if (failed === 0) await endWalk(control, epochs)
+  return { done: pending.length, failed }
 }
 
-/** Every partition of a topic; one that fails is left to the index of due work. */
-async function reconcileTopic(control: Control, topic: Topic): Promise<void> {
-  const { limits, clock } = control.deps
-  const partitions = Array.from({ length: topic.partitionCount }, (_, partitionIndex) => partitionIndex)
-  await concurrently(partitions, limits.parallelDocuments, async (partitionIndex) => {
-    await clock.giveWay()
-    await reconcilePartition(control, { topic, partitionIndex })
-  })
+function partitionsOf(topic: Topic): readonly Partition[] {
+  return Array.from({ length: topic.partitionCount }, (_, partitionIndex) => ({ topic, partitionIndex }))
 }
 
 /** Nodes by id whose walk this is: a node that changed again meanwhile is walked for anew. */

@@ -6,36 +6,54 @@ import { concurrently } from './concurrent.ts'
 import type { Control } from './control.ts'
 import { finishDeletion } from './delete-topics.ts'
 import type { Deps } from './deps.ts'
-import { reconcilePartition } from './reconcile-partition.ts'
-import { allTopics, type Topic } from './topics.ts'
+import { reconcileEach } from './reconcile-each.ts'
+import { asKafkaError } from './rows.ts'
+import { allTopics } from './topics.ts'
 
 /** The shards of the index of due work. */
 export const DUE_SHARDS = [0, 1, 2, 3] as const
 
-/** Does what the index of due documents lists, as much as one look at it shows; false when nothing is due. */
-export async function reconcileDue(control: Control): Promise<boolean> {
+/** How many things were done, or begun, and how many of them could not be finished. */
+export interface Work {
+  readonly done: number
+  readonly failed: number
+}
+
+/** Does what the index of due documents lists, as much as one look at it shows. */
+export async function reconcileDue(control: Control): Promise<Work> {
   const { deps } = control
   const query = { untilMs: deps.clock.nowMs(), limit: deps.limits.dueDocuments }
   const listed = await Promise.all(DUE_SHARDS.map((shard) => deps.documents.due(shard, query)))
   const keys = listed.flat().map(({ key }) => key)
   const names = keys.filter(({ pk }) => pk === TOPICS).map(({ sk }) => sk)
   const heads = keys.flatMap(({ pk }) => partitionOfPk(pk) ?? [])
-  for (const name of names) await finishDeletionOf(deps, name)
-  if (heads.length > 0) await reconcileHeads(control, heads)
-  return keys.length > 0
+  let failed = 0
+  // Deletions take long, and somebody may wait for a leader.
+  if (heads.length > 0) failed += await reconcileHeads(control, heads)
+  for (const name of names) {
+    await control.renew()
+    failed += await finishDeletionOf(deps, name)
+  }
+  return { done: keys.length, failed }
 }
 
 type HeadName = NonNullable<ReturnType<typeof partitionOfPk>>
 
-async function reconcileHeads(control: Control, heads: readonly HeadName[]): Promise<void> {
+async function reconcileHeads(control: Control, heads: readonly HeadName[]): Promise<number> {
   const { deps } = control
   const topics = new Map((await allTopics(deps)).map((topic) => [topic.topicId, topic]))
-  await concurrently(heads, deps.limits.parallelDocuments, async ({ topicId, partitionIndex }) => {
-    await control.renew()
-    const topic: Topic | undefined = topics.get(topicId)
-    if (topic === undefined) await postpone(deps, topicId, partitionIndex)
-    else await reconcilePartition(control, { topic, partitionIndex })
-  })
+  const failed = await reconcileEach(
+    control,
+    heads.flatMap(({ topicId, partitionIndex }) => {
+      const topic = topics.get(topicId)
+      return topic === undefined ? [] : [{ topic, partitionIndex }]
+    }),
+  )
+  const orphans = heads.filter(({ topicId }) => !topics.has(topicId))
+  await concurrently(orphans, deps.limits.parallelDocuments, ({ topicId, partitionIndex }) =>
+    postpone(deps, topicId, partitionIndex),
+  )
+  return failed
 }
 
 /** No topic has this head, or not yet: it gets no leader. It is removed with its topic, or its topic appears. */
@@ -47,7 +65,16 @@ async function postpone(deps: Deps, topicId: string, partitionIndex: number): Pr
   await deps.documents.update(key, encodeHeadPlan(settleDue(decodeHead(item), nextMs)))
 }
 
-async function finishDeletionOf(deps: Deps, name: string): Promise<void> {
+/** Answers how many deletions failed: 0 or 1. */
+async function finishDeletionOf(deps: Deps, name: string): Promise<number> {
   const item = await deps.documents.get(topicKey(name), 'strong')
-  if (item !== undefined && isBeingDeleted(item)) await finishDeletion(deps, decodeTopic(name, item))
+  if (item === undefined || !isBeingDeleted(item)) return 0
+  try {
+    await finishDeletion(deps, decodeTopic(name, item))
+    return 0
+  } catch (thrown) {
+    const { message } = asKafkaError(deps, thrown, { topic: name })
+    deps.log.warn('topic was not deleted', { topic: name, error: message })
+    return 1
+  }
 }
