@@ -1,11 +1,11 @@
 import { byController } from '../core/controller-lease.ts'
 import { electLeader, fence } from '../core/election.ts'
-import { type Head, isValid, type LocatedBatch, nodeOf, validBatches } from '../core/head.ts'
+import { type Head, type LocatedBatch, nodeOf, validBatches } from '../core/head.ts'
 import { changeIsr, joinReplica, replaceReplica, settleDue } from '../core/isr-commands.ts'
 import { nextStep, type Step } from '../core/reconcile.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { decodePage } from '../store/items/page-item.ts'
-import { pagesFrom } from '../store/keys.ts'
+import { pagesBelow, pagesFrom } from '../store/keys.ts'
 import type { Control } from './control.ts'
 import { fencedController } from './controller-lease.ts'
 import { type Partition, partitionName, pkOf, readHead, updateHead } from './heads.ts'
@@ -42,7 +42,7 @@ export async function reconcilePartition(
       maxLagMs: limits.replicaLagMs,
       uncleanAllowed: uncleanAllowed || configured.value === 'true',
     })
-    const visit: Visit = { control, partition, head, nowMs: clock.nowMs() }
+    const visit: Visit = { control, partition, head, nowMs: clock.nowMs(), steps }
     const plan = await planOf(visit, step)
     if (plan === 'again') head = await readHead(deps, partition)
     else if (plan === 'rest') return rest(visit, step)
@@ -57,6 +57,8 @@ interface Visit {
   readonly partition: Partition
   readonly head: Head
   readonly nowMs: number
+  /** How many steps this call took before. */
+  readonly steps: number
 }
 
 /** The write that a step asks for. `again`: the nodes are not what they seemed; `rest`: nothing is to be written but when to come back. */
@@ -74,7 +76,7 @@ async function planOf(visit: Visit, step: Step): Promise<UpdatePlan | 'again' | 
     case 'elect': {
       if (!(await haveTheirBuckets(control, step.election.isr))) return 'again'
       const paged = await pagedBeyond(visit, step.election.logEndOffset)
-      await recordLoss(control.deps, partition, head, step.election)
+      await recordLoss(control, partition, head, step.election)
       return electLeader(head, step.election, paged, nowMs)
     }
     case 'catchUp': {
@@ -105,27 +107,25 @@ async function haveTheirBuckets(control: Control, replicas: readonly string[]): 
   return checks.every((fits) => fits)
 }
 
-/** The batches in index pages that an election truncates: only one that is unclean reaches below the high watermark. */
+/**
+ * The batches in index pages that an election truncates: only one that is unclean reaches below the high watermark. Pages
+ * go on from each other, so below the one with the last batch that stays there is nothing more to find.
+ */
 async function pagedBeyond(visit: Visit, logEndOffset: number): Promise<readonly LocatedBatch[]> {
   const { control, partition, head } = visit
   const { documents, limits } = control.deps
   if (logEndOffset >= head.highWatermark) return []
   const found: LocatedBatch[] = []
-  const add = (entries: Readonly<Record<string, number>>) => {
-    for (const batch of validBatches(entries, head.lineage)) {
-      if (batch.endOffset > logEndOffset && isValid(batch, head.lineage)) found.push(batch)
-    }
-  }
-  const { to } = pagesFrom(logEndOffset)
-  // The page before may reach beyond, too.
-  let { from } = pagesFrom(0)
+  let range = pagesFrom(0)
   for (;;) {
-    const query = { from, to, limit: limits.listPage, direction: 'ascending' } as const
+    const query = { ...range, limit: limits.listPage, direction: 'descending' } as const
     const entries = await documents.list(pkOf(partition), query)
-    for (const { item } of entries) add(decodePage(item).entries)
+    const batches = entries.flatMap(({ item }) => validBatches(decodePage(item).entries, head.lineage))
+    found.push(...batches.filter(({ endOffset }) => endOffset > logEndOffset))
     const last = entries.at(-1)
-    if (last === undefined || entries.length < limits.listPage) return found
-    from = `${last.key.sk}!`
+    const isBelow = batches.some(({ endOffset }) => endOffset <= logEndOffset)
+    if (isBelow || last === undefined || entries.length < limits.listPage) return found
+    range = pagesBelow(last.key)
     await control.renew()
   }
 }
@@ -134,7 +134,8 @@ async function pagedBeyond(visit: Visit, logEndOffset: number): Promise<readonly
 async function rest(visit: Visit, step: Step): Promise<Head | undefined> {
   const { control, partition, head, nowMs } = visit
   const { limits, log } = control.deps
-  if (step.step === 'leaderless') {
+  // Once, not at every look: the fence, or the loss of the last bucket, comes right before.
+  if (step.step === 'leaderless' && visit.steps > 0) {
     log.warn('no replica can be elected', { partition: partitionName(partition), isr: head.isr })
   }
   if (head.dueAtMs === undefined || head.dueAtMs > nowMs) return head
@@ -157,6 +158,8 @@ async function rest(visit: Visit, step: Step): Promise<Head | undefined> {
 /** The head after a write, or the one that refused it; undefined when it is gone. */
 async function write({ control, partition }: Visit, plan: UpdatePlan): Promise<Head | undefined> {
   const { controllerEpoch, deps } = control
+  // One that slept since it looked, while another one took over, decides nothing any more (H17).
+  await control.renew()
   const verdict = await updateHead(deps, partition, byController(plan, controllerEpoch))
   if (!verdict.applied && verdict.head !== undefined && verdict.head.controllerEpoch > controllerEpoch) {
     throw fencedController(controllerEpoch)

@@ -8,6 +8,7 @@ const lossItem = z.object({
   leader: z.string(),
   reason: z.string(),
   atMs: z.int(),
+  controllerEpoch: z.int().min(0),
 })
 
 /**
