@@ -1,4 +1,5 @@
-import { replicasToFill } from '../core/replica.ts'
+import type { Head } from '../core/head.ts'
+import { logEndOf, replicasToFill } from '../core/replica.ts'
 import type { Task } from '../store/task-trigger.ts'
 import type { Deps } from './deps.ts'
 import { fillHoles } from './fill-holes.ts'
@@ -24,10 +25,15 @@ export async function catchUp(deps: Deps, task: CatchUp): Promise<void> {
     const { catchUpObjects: maxObjects, catchUpMs: maxMs } = deps.limits
     const filled = await fillHoles(deps, partition, head, { maxObjects, maxMs })
     if (replicasToFill(filled).length === 0) return
-    if (deps.clock.nowMs() >= endMs) await deps.tasks.trigger(task)
+    if (deps.clock.nowMs() >= endMs || hasProgressed(head, filled)) await deps.tasks.trigger(task)
     else deps.log.warn('replicas still lack something', { partition: partitionName(partition) })
   } catch (thrown) {
     const { message } = asKafkaError(deps, thrown)
     deps.log.warn('catch-up failed', { ...task, error: message })
   }
+}
+
+/** Whether a replica that still lacks something got further: another try is of use. */
+function hasProgressed(before: Head, after: Head): boolean {
+  return replicasToFill(after).some((replica) => logEndOf(after, replica) > logEndOf(before, replica))
 }

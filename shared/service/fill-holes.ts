@@ -1,9 +1,9 @@
 import { replicasHolding } from '../core/fetch-plan.ts'
-import { type Head, nodeOf, replicaName } from '../core/head.ts'
+import { type Head, type LocatedBatch, nodeOf, replicaName } from '../core/head.ts'
 import { fillHole } from '../core/isr-commands.ts'
 import { logEndOf, replicasToFill } from '../core/replica.ts'
 import { walKey } from '../core/wal-object.ts'
-import { KafkaError } from '../protocol/kafka-error.ts'
+import { assert, KafkaError } from '../protocol/kafka-error.ts'
 import { decodeNode } from '../store/items/cluster-item.ts'
 import { nodeKey } from '../store/keys.ts'
 import { failingNodes } from './caches.ts'
@@ -12,6 +12,7 @@ import type { Deps } from './deps.ts'
 import { type Partition, partitionName, updateHead } from './heads.ts'
 import { readIncarnation } from './incarnation.ts'
 import { locateBatches } from './locate-batches.ts'
+import { reportMissing } from './report-node.ts'
 
 /** How much one call may copy: objects to each replica, and for how long it goes on beginning to. */
 export interface CopyBudget {
@@ -34,16 +35,18 @@ export async function fillHoles(
   const left = new Map<string, number>()
   const copied = new Set<string>()
   let head = start
+  let refusals = 0
   // Each round copies something, or is refused by another one's progress: the bound is for one that never gets through.
-  for (let rounds = 0; rounds < budget.maxObjects + deps.limits.maxFillRounds; rounds += 1) {
+  while (head.leader !== undefined && refusals < deps.limits.maxFillRounds) {
     const replica = mostBehind(
       head,
       replicasToFill(head).filter((replica) => (left.get(replica) ?? budget.maxObjects) > 0),
     )
     if (replica === undefined || deps.clock.nowMs() >= endMs) break
     const maxBatches = left.get(replica) ?? budget.maxObjects
-    const part = await fillPart(deps, partition, { head, replica, maxBatches, copied })
-    left.set(replica, part.failed ? 0 : maxBatches - part.batches)
+    const part = await fillPart(deps, partition, { head, replica, maxBatches, copied, endMs })
+    if (part.outcome === 'refused') refusals += 1
+    left.set(replica, part.outcome === 'failed' ? 0 : maxBatches - part.batches)
     if (part.head === undefined) break
     head = part.head
     await deps.clock.giveWay()
@@ -57,13 +60,16 @@ interface Part {
   readonly replica: string
   readonly maxBatches: number
   readonly copied: Set<string>
+  /** No copy is begun any more then, but a first one. */
+  readonly endMs: number
 }
 
 /** What came of it: the head as it is then, undefined when the topic is gone. */
 interface Filled {
   readonly head: Head | undefined
   readonly batches: number
-  readonly failed: boolean
+  /** `refused`: the head was another one by then; `failed`: nothing could be copied, or not be said in the head. */
+  readonly outcome: 'filled' | 'refused' | 'failed'
 }
 
 /** Most batches that one write of the head accounts for: what is copied after it would be copied again. */
@@ -75,14 +81,14 @@ async function fillPart(deps: Deps, partition: Partition, part: Part): Promise<F
   try {
     await requireIncarnation(deps, replica)
     const { filledTo, batches } = await copyBatches(deps, partition, part)
-    if (filledTo === undefined) return { head, batches, failed: true }
+    if (filledTo === undefined) return { head, batches, outcome: 'failed' }
     const verdict = await updateHead(deps, partition, fillHole(head, replica, filledTo))
-    return { head: verdict.head, batches, failed: false }
+    return { head: verdict.head, batches, outcome: verdict.applied ? 'filled' : 'refused' }
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     const facts = { partition: partitionName(partition), replica, error: error.message }
     deps.log.warn('replica could not be given what it lacks', facts)
-    return { head, batches: 0, failed: true }
+    return { head, batches: 0, outcome: 'failed' }
   }
 }
 
@@ -102,7 +108,8 @@ async function requireIncarnation(deps: Deps, replica: string): Promise<void> {
 }
 
 /** Copies the first batches that the replica lacks; `filledTo` is where it then ends, undefined when none could be copied. */
-async function copyBatches(deps: Deps, partition: Partition, { head, replica, maxBatches, copied }: Part) {
+async function copyBatches(deps: Deps, partition: Partition, part: Part) {
+  const { head, replica, maxBatches, copied } = part
   const end = head.holeEnd[replica] ?? 0
   const from = Math.max(head.holeStart[replica] ?? 0, head.sealedEnd, head.logStartOffset)
   if (from >= end) return { filledTo: end, batches: 0 }
@@ -116,11 +123,16 @@ async function copyBatches(deps: Deps, partition: Partition, { head, replica, ma
   const keys = batches.map((batch) => walKey(batch.reference.objectId))
   const missing = [...new Set(keys)].filter((key) => !copied.has(`${replica}/${key}`))
   const known = { near: new Set<number>(), failing: failingNodes(deps.caches, deps.clock.nowMs()) }
-  await concurrently(missing, deps.limits.parallelCopies, async (key) => {
+  let isStopped = false
+  await concurrently(missing, deps.limits.parallelCopies, async (key, position) => {
+    // What comes after one that is missing would not count; what could not be copied now may take its whole time-out.
+    if (isStopped || (position > 0 && deps.clock.nowMs() >= part.endMs)) return
     const batch = batches[keys.indexOf(key)]
-    const holders = replicasHolding(head, batch?.endOffset ?? end, known)
+    assert(batch !== undefined, 'object of no batch')
+    const holders = replicasHolding(head, batch.endOffset, known)
     const sources = holders.filter((source) => source !== replica)
-    if (await copyFromAny(deps, sources, { key, replica })) copied.add(`${replica}/${key}`)
+    if (await copyFromAny(deps, partition, { batch, sources, replica })) copied.add(`${replica}/${key}`)
+    else isStopped = true
   })
   const failedAt = keys.findIndex((key) => !copied.has(`${replica}/${key}`))
   const held = failedAt < 0 ? batches : batches.slice(0, failedAt)
@@ -129,17 +141,23 @@ async function copyBatches(deps: Deps, partition: Partition, { head, replica, ma
 
 async function copyFromAny(
   deps: Deps,
-  sources: readonly string[],
-  { key, replica }: { key: string; replica: string },
+  partition: Partition,
+  { batch, sources, replica }: { batch: LocatedBatch; sources: readonly string[]; replica: string },
 ): Promise<boolean> {
   const target = deps.nodes.get(nodeOf(replica))
+  const key = walKey(batch.reference.objectId)
+  const missing: string[] = []
   for (const source of sources) {
     const location = deps.nodes.get(nodeOf(source))?.location
     if (location === undefined || target === undefined) continue
     const timeout = deps.clock.timeout(deps.limits.copyTimeoutMs)
     try {
-      if (await target.copyFrom(location, key, timeout.signal)) return true
+      if (await target.copyFrom(location, key, timeout.signal)) {
+        await Promise.all(missing.map((loser) => reportMissing(deps, partition, batch, loser)))
+        return true
+      }
       deps.log.warn('replica lacks an object that it must have', { replica: source, key })
+      missing.push(source)
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
       deps.log.warn('object was not copied', { from: source, to: replica, key, error: error.message })

@@ -1,4 +1,4 @@
-import { mustHold, replicasHolding } from '../core/fetch-plan.ts'
+import { replicasHolding } from '../core/fetch-plan.ts'
 import { type Head, type LocatedBatch, nodeOf } from '../core/head.ts'
 import { walKey } from '../core/wal-object.ts'
 import { checkBatchCrc, placeBatch, readBatchHeader } from '../protocol/batch-header.ts'
@@ -6,9 +6,8 @@ import { KafkaError } from '../protocol/kafka-error.ts'
 import { failingNodes, rememberFailing } from './caches.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
-import { type Partition, partitionName, readHead } from './heads.ts'
-import { reportFailure, reportLoss } from './report-node.ts'
-import { rowOf } from './rows.ts'
+import { type Partition, partitionName } from './heads.ts'
+import { reportFailure, reportMissing } from './report-node.ts'
 
 /** A copy of a batch, or why there is none. */
 type Copy =
@@ -66,20 +65,6 @@ async function readBatch(
   await Promise.all(reports)
   const facts = `partition=${partitionName(partition)} offset=${baseOffset} object=${walKey(reference.objectId)}`
   throw new KafkaError('KAFKA_STORAGE_ERROR', `no replica gave the batch ${facts} (${failures.join('; ')})`)
-}
-
-/** A copy that is not there has been collected, or the replica was given up, unless the head says now that it must be there. */
-async function reportMissing(
-  deps: Deps,
-  partition: Partition,
-  batch: LocatedBatch,
-  replica: string,
-): Promise<void> {
-  const isLost = await rowOf(deps, async () => {
-    const head = await readHead(deps, partition)
-    return head !== undefined && mustHold(head, replica, batch)
-  })
-  if (isLost === true) await reportLoss(deps, replica)
 }
 
 async function readCopy(deps: Deps, nodeId: number, { reference }: LocatedBatch): Promise<Copy> {

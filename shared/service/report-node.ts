@@ -1,8 +1,10 @@
-import { nodeOf } from '../core/head.ts'
+import { mustHold } from '../core/fetch-plan.ts'
+import { type LocatedBatch, nodeOf } from '../core/head.ts'
 import { reportLoss as lossOf, reportNode } from '../core/storage-node.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { nodeKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
+import { type Partition, readHead } from './heads.ts'
 import { rowOf } from './rows.ts'
 
 /**
@@ -17,6 +19,23 @@ export function reportFailure(deps: Deps, nodeId: number): Promise<void> {
 export function reportLoss(deps: Deps, replica: string): Promise<void> {
   const incarnation = Number(replica.slice(replica.indexOf('.') + 1))
   return report(deps, { what: 'loss', nodeId: nodeOf(replica), plan: lossOf(incarnation) })
+}
+
+/**
+ * Tells the controller of a copy that is not there, though another replica has it. It has been collected, or the replica was given up, unless the head says now that it must be
+ * there.
+ */
+export async function reportMissing(
+  deps: Deps,
+  partition: Partition,
+  batch: LocatedBatch,
+  replica: string,
+): Promise<void> {
+  const isLost = await rowOf(deps, async () => {
+    const head = await readHead(deps, partition)
+    return head !== undefined && mustHold(head, replica, batch)
+  })
+  if (isLost === true) await reportLoss(deps, replica)
 }
 
 async function report(
