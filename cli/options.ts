@@ -21,6 +21,11 @@ export function keyValue(
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
 }
 
+/** Reads a repeatable option into all that was given. */
+export function repeated(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, text]
+}
+
 /** Reads an option with `parse`, which answers undefined for what it cannot read. @throws InvalidArgumentError then */
 export function parsed<T>(parse: (text: string) => T | undefined, wants: string): (text: string) => T {
   return (text) => {

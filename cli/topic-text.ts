@@ -26,8 +26,12 @@ export function describedText(topic: FoundTopic, configs: readonly ConfigEntry[]
     ReplicationFactor: replicationFactor(topic.partitions),
     Configs: overrides.map(({ name, value }) => `${name}=${value}`).join(','),
   })
-  const lines = topic.partitions.map((partition) => `\t${partitionText(topic.name, partition)}\n`)
-  return `${heading}\n${lines.join('')}`
+  return `${heading}\n${partitionsText(topic)}`
+}
+
+/** A line per partition, as kafka-topics prints where only some are asked for. */
+export function partitionsText({ name, partitions }: FoundTopic): string {
+  return partitions.map((partition) => `\t${partitionText(name, partition)}\n`).join('')
 }
 
 function partitionText(topic: string, partition: PartitionMetadata): string {

@@ -155,6 +155,58 @@ describe('topics', () => {
     })
   })
 
+  test('have their configs altered, and get more partitions', async () => {
+    await createTopic('altered', '-c', 'retention.ms=5000', '-c', 'segment.ms=7')
+    const alter = (...args: string[]) => service.run(['topic', 'alter-config', 'altered', ...args])
+    const changes = ['-c', 'retention.ms=9', '-c', 'min.insync.replicas=1', '--delete', 'segment.ms']
+    expect(await text(alter(...changes))).toBe('Altered topic altered.\n')
+    expect(await text(service.run(['topic', 'add-partitions', 'altered', '--partitions', '3']))).toBe(
+      'Topic altered has 3 partitions.\n',
+    )
+    expect(await text(service.run(['topic', 'describe', 'altered']))).toMatch(
+      /\tPartitionCount: 3\t.*\tConfigs: min.insync.replicas=1,retention.ms=9\n/,
+    )
+    expect(await text(service.run(['produce', 'altered', '-p', '2'], 'a\n'))).toBe('2 0\n')
+    expect(await alter('-c', 'retention=9')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('INVALID_CONFIG'),
+    })
+    expect(await alter()).toMatchObject({ status: 2, stderr: expect.stringContaining('nothing to alter') })
+    expect((await alter('-c', 'retention.ms')).status).toBe(2)
+    expect(await service.run(['topic', 'add-partitions', 'altered', '--partitions', '3'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('INVALID_PARTITIONS'),
+    })
+    expect((await service.run(['topic', 'add-partitions', 'altered'])).status).toBe(2)
+  })
+
+  test('are described several at a time, or only those partitions that are in no good state', async () => {
+    const own = await dev('--in-memory')
+    await text(own.run(['topic', 'create', 'alone', '--partitions', '3', '--replication-factor', '1']))
+    await text(own.run(['topic', 'create', 'copied']))
+    const described = await text(own.run(['topic', 'describe', 'copied', 'alone']))
+    expect(described.match(/^Topic: \S+/gm)).toEqual(['Topic: copied', 'Topic: alone'])
+    const only = (...args: string[]) => text(own.run(['topic', 'describe', ...args]))
+    expect(await only('--under-replicated', '--unavailable')).toBe('')
+    await text(own.run(['node', 'fail', '1']))
+    await own.run(['produce', 'copied'], 'a\n')
+    const until = (read: () => Promise<void>) => vi.waitFor(read, { timeout: 20_000 })
+    await until(async () =>
+      expect(await only('--under-replicated')).toMatch(
+        /^\tTopic: copied\tPartition: 0\tLeader: ([02])\t.*\tIsr: ([02]),(?!\2)[02]\t.*\n$/,
+      ),
+    )
+    expect(await only('--under-replicated', 'alone')).toBe('')
+    // The only replica of one of three partitions is on the node that fails.
+    await until(async () =>
+      expect(await only('--unavailable')).toMatch(
+        /^\tTopic: alone\tPartition: \d\tLeader: none\t.*\tReplicas: 1\tIsr: 1\t.*\n$/,
+      ),
+    )
+    const native = JSON.parse(await only('--unavailable', '--output', 'json'))
+    expect(native.topics).toMatchObject([{ name: 'alone', partitions: [{ leaderId: -1 }] }])
+  })
+
   test('are not created twice', async () => {
     await createTopic('twice')
     expect(await service.run(['topic', 'create', 'twice'])).toMatchObject({

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { clusterText } from '../../cli/cluster-text.ts'
+import { type DescribeOptions, partitionFilter } from '../../cli/describe-topics.ts'
 import { errorText } from '../../cli/error-text.ts'
 import { failureReport } from '../../cli/failure-report.ts'
 import { rateText } from '../../cli/progress.ts'
-import { describedText, topicsText } from '../../cli/topic-text.ts'
+import { describedText, partitionsText, topicsText } from '../../cli/topic-text.ts'
 import { rowError, StratologError } from '../../client/index.ts'
 
 const topic = {
@@ -55,9 +56,32 @@ describe('topics', () => {
     )
   })
 
+  test.each<{ options: DescribeOptions; shown: readonly number[] | undefined }>([
+    { options: {}, shown: undefined },
+    { options: { underReplicated: true }, shown: [0, 1] },
+    { options: { unavailable: true }, shown: [1] },
+    { options: { unavailable: true, underReplicated: true }, shown: [0, 1] },
+  ])('with $options show partitions $shown', ({ options, shown }) => {
+    const inSync = { ...topic.partitions[0], partitionIndex: 2, isrNodes: [1, 2] }
+    const isAsked = partitionFilter(options)
+    const partitions = isAsked && [...topic.partitions, inSync].filter(isAsked)
+    expect(partitions?.map(({ partitionIndex }) => partitionIndex)).toEqual(shown)
+  })
+
+  test('of which some partitions are asked for are a line for each', () => {
+    const lines = partitionsText({ ...topic, partitions: topic.partitions.slice(1) })
+    expect(lines).toMatch(/^\tTopic: orders\tPartition: 1\tLeader: none\t.*\n$/)
+  })
+
   test('are listed in columns', () => {
     expect(topicsText([topic])).toBe('TOPIC   PARTITIONS  REPLICAS\norders  2           2\n')
   })
+})
+
+test('the controller is named with its epoch', () => {
+  const controller = { holder: 'environment-1', epoch: 4, expiresAtMs: 0 }
+  const cluster = { clusterId: 'c1', apiVersion: 1, features: [], controller, nodes: [] }
+  expect(clusterText(cluster)).toMatch(/\tController: environment-1\tControllerEpoch: 4\n/)
 })
 
 test('the cluster is a line, then its nodes', () => {
