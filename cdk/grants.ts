@@ -28,6 +28,9 @@ const ALL_DOCUMENTS = [...READ_DOCUMENTS, ...WRITE_DOCUMENTS]
 /** The first start puts the object that names a bucket, and every start reads it. */
 const REGISTER = ['s3:PutObject', 's3:GetObject'] as const
 
+/** A copy is a get of one object and a put of the other, and so is to write and to read. */
+const COPY = ['s3:PutObject', 's3:GetObject'] as const
+
 /** What most groups are not granted. */
 const NOTHING_ELSE = { clusterDocuments: [], dueIndex: [], walObjects: [], canaryObject: [] } as const
 
@@ -36,11 +39,11 @@ const NOTHING_ELSE = { clusterDocuments: [], dueIndex: [], walObjects: [], canar
  * code does yet. All wake the controller when they see a storage node fail, or at their start another bucket.
  */
 export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
-  /** Appends update heads and put pages; a topic made on the way puts heads, and deletes them when another was faster. It never reads what it stored. */
+  /** Appends update heads and put pages; a topic made on the way puts heads, and deletes them when another was faster. What an in-sync replica lacks it copies, a little at a time. */
   produce: {
     ...NOTHING_ELSE,
     table: ALL_DOCUMENTS,
-    walObjects: ['s3:PutObject'],
+    walObjects: COPY,
     incarnationObject: REGISTER,
     invokes: ['controller', 'background'],
   },
@@ -53,18 +56,19 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
     incarnationObject: ['s3:GetObject'],
     invokes: ['controller'],
   },
-  /** Makes, fences and deletes topics; records are none of its business. */
+  /** Makes, fences and deletes topics, and elects leaders as an operator asks, with a look at the nodes; records are none of its business. */
   admin: {
     ...NOTHING_ELSE,
     table: ALL_DOCUMENTS,
     incarnationObject: REGISTER,
+    canaryObject: ['s3:PutObject'],
     invokes: ['controller', 'background'],
   },
   /** The REST dialect produces and fetches. */
   rest: {
     ...NOTHING_ELSE,
     table: ALL_DOCUMENTS,
-    walObjects: ['s3:PutObject', 's3:GetObject'],
+    walObjects: COPY,
     incarnationObject: REGISTER,
     invokes: ['controller', 'background'],
   },
@@ -77,11 +81,11 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
     canaryObject: ['s3:PutObject'],
     invokes: ['controller', 'background'],
   },
-  /** Copies from bucket to bucket, and updates the head; a copy is a get of one object and a put of the other. It goes on in another invocation of itself. */
+  /** Copies from bucket to bucket, and updates the head. It goes on in another invocation of itself. */
   background: {
     ...NOTHING_ELSE,
     table: [...READ_DOCUMENTS, 'dynamodb:UpdateItem'],
-    walObjects: ['s3:PutObject', 's3:GetObject'],
+    walObjects: COPY,
     incarnationObject: ['s3:GetObject'],
     invokes: ['controller', 'background'],
   },

@@ -26,7 +26,7 @@ const BOTH_TASKS = ['background', 'controller']
 const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } = {
   produce: {
     table: ALL_DOCUMENTS,
-    wal: ['PutObject'],
+    wal: ['GetObject', 'PutObject'],
     incarnation: ['GetObject', 'PutObject'],
     invokes: BOTH_TASKS,
     mode: 'ReadWrite',
@@ -42,6 +42,7 @@ const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } =
   admin: {
     table: ALL_DOCUMENTS,
     incarnation: ['GetObject', 'PutObject'],
+    canary: ['PutObject'],
     invokes: BOTH_TASKS,
     mode: 'ReadWrite',
   },
