@@ -10,7 +10,7 @@ import {
   stopLocalAws,
 } from '../../local/local-aws.ts'
 import { missingPrograms } from '../support/programs.ts'
-import { recoverNode, tickOfController } from './background-steps.ts'
+import { recoverLostObjects, recoverRenamedNode, tickOfController } from './background-steps.ts'
 import { newIam } from './iam.ts'
 import { KINDS, leftovers } from './leftovers.ts'
 import { newCurl } from './signed-curl.ts'
@@ -73,8 +73,9 @@ async function run(): Promise<void> {
     await step('a function without a grant refuses, without effect', () => produceWithoutGrant(subject))
   }
   await step('a storage node that is not what it was is found out and filled again', () =>
-    recoverNode(subject),
+    recoverRenamedNode(subject),
   )
+  await step('objects that a fetch misses are copied back', () => recoverLostObjects(subject))
   await step('records survive a deployment', () => redeploy(subject))
   await step('after the removal no resource is left', async () => {
     await destroy(aws, { signal })
