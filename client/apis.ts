@@ -6,6 +6,7 @@ import type {
   DescribeConfigsResponse,
   describeConfigsRequest,
 } from '../shared/protocol/api/configs.ts'
+import type { ElectLeadersResponse, electLeadersRequest } from '../shared/protocol/api/elect-leaders.ts'
 import type { FetchResponse, fetchRequest } from '../shared/protocol/api/fetch.ts'
 import type { ListOffsetsResponse, listOffsetsRequest } from '../shared/protocol/api/list-offsets.ts'
 import type { MetadataResponse, metadataRequest } from '../shared/protocol/api/metadata.ts'
@@ -40,6 +41,7 @@ export interface Apis {
     response: CreatePartitionsResponse
   }
   'describe-configs': { request: z.input<typeof describeConfigsRequest>; response: DescribeConfigsResponse }
+  'elect-leaders': { request: z.input<typeof electLeadersRequest>; response: ElectLeadersResponse }
   'alter-configs': { request: z.input<typeof alterConfigsRequest>; response: AlterConfigsResponse }
   'describe-cluster': { request: z.input<typeof describeClusterRequest>; response: DescribeClusterResponse }
 }
@@ -61,6 +63,7 @@ export const IS_READ: Readonly<Record<ApiName, boolean>> = {
   'delete-topics': false,
   'create-partitions': false,
   'describe-configs': true,
+  'elect-leaders': false,
   'alter-configs': false,
   'describe-cluster': true,
 }

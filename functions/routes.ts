@@ -21,6 +21,7 @@ export type Access =
   | 'topic:DescribeConfigs'
   | 'topic:AlterConfigs'
   | 'cluster:Describe'
+  | 'cluster:Alter'
 
 /** One row of the table. A `{name}` in `path` stands for one segment. */
 export interface Route {
@@ -92,6 +93,13 @@ export const ROUTES = [
     api: 'describeCluster',
     function: 'admin',
     access: 'cluster:Describe',
+  },
+  {
+    method: 'POST',
+    path: '/v1/elect-leaders',
+    api: 'electLeaders',
+    function: 'admin',
+    access: 'cluster:Alter',
   },
   { method: 'GET', path: '/', api: 'restRoot', function: 'rest', access: 'none' },
   { method: 'GET', path: '/healthz', api: 'restHealth', function: 'rest', access: 'none' },

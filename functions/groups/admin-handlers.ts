@@ -4,6 +4,7 @@ import { createTopicsFunction } from '../create-topics.ts'
 import { deleteTopicsFunction } from '../delete-topics.ts'
 import { describeClusterFunction } from '../describe-cluster.ts'
 import { describeConfigsFunction } from '../describe-configs.ts'
+import { electLeadersFunction } from '../elect-leaders.ts'
 import type { HandlersOf } from '../handler.ts'
 import { metadataFunction } from '../metadata.ts'
 
@@ -15,5 +16,6 @@ export const ADMIN_HANDLERS: HandlersOf<'admin'> = {
   createPartitions: createPartitionsFunction,
   describeConfigs: describeConfigsFunction,
   alterConfigs: alterConfigsFunction,
+  electLeaders: electLeadersFunction,
   describeCluster: describeClusterFunction,
 }

@@ -7,15 +7,17 @@ import type {
   MetadataResponse,
   PartitionMetadata,
   TopicMetadata,
+  Truncation,
 } from '../protocol/api/metadata.ts'
 import { ERRORS } from '../protocol/error-table.ts'
 import { type ErrorRow, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import { MAX_METADATA_PARTITIONS } from '../protocol/limits.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
-import { requireHead } from './heads.ts'
+import { type Partition, requireHead } from './heads.ts'
 import { refuseTopicsTwice } from './named-twice.ts'
 import { readNodes } from './nodes.ts'
+import { listLosses } from './record-loss.ts'
 import { eachRow, rowOf } from './rows.ts'
 import { allTopics, listTopics, readTopic, type Topic } from './topics.ts'
 
@@ -57,7 +59,22 @@ export async function describePartitions(
   const partitions = Array.from({ length: topic.partitionCount }, (_, partitionIndex) => partitionIndex)
   return concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
     await deps.clock.giveWay()
-    return describePartition(await requireHead(deps, { topic, partitionIndex }), partitionIndex, description)
+    const partition = { topic, partitionIndex }
+    const head = await requireHead(deps, partition)
+    const truncations = description.includeOffsets ? await truncationsOf(deps, partition, head) : []
+    return {
+      ...describePartition(head, partitionIndex, description),
+      ...(truncations.length > 0 ? { truncations } : {}),
+    }
+  })
+}
+
+/** Nothing was truncated where no election ever was. */
+async function truncationsOf(deps: Deps, partition: Partition, head: Head): Promise<readonly Truncation[]> {
+  if (head.leaderEpoch === 0) return []
+  const losses = await listLosses(deps, partition, head)
+  return losses.map(({ leaderEpoch, fromOffset, toOffset, committedTo, reason, atMs }) => {
+    return { leaderEpoch, fromOffset, toOffset, committedTo, reason, atMs }
   })
 }
 

@@ -31,6 +31,18 @@ export interface PartitionMetadata {
   readonly lastStableOffset?: number
   readonly logStartOffset?: number
   readonly logEndOffset?: number
+  /** What elections took from the log, where offsets were asked for and there is any. */
+  readonly truncations?: readonly Truncation[]
+}
+
+/** [fromOffset, toOffset) was truncated by the election of `leaderEpoch`; readers could count on what is below `committedTo`. */
+export interface Truncation {
+  readonly leaderEpoch: number
+  readonly fromOffset: number
+  readonly toOffset: number
+  readonly committedTo: number
+  readonly reason: string
+  readonly atMs: number
 }
 
 export type TopicMetadata =
