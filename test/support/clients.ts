@@ -27,16 +27,22 @@ export interface Clients {
 }
 
 /** What a client does not repeat for: a bug, where each producer has one batch under way. */
-const ALLOWED: readonly ErrorName[] = ['REQUEST_TIMED_OUT', 'KAFKA_STORAGE_ERROR', 'NOT_ENOUGH_REPLICAS']
+const ALLOWED: readonly ErrorName[] = [
+  'REQUEST_TIMED_OUT',
+  'KAFKA_STORAGE_ERROR',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'LEADER_NOT_AVAILABLE',
+]
 
-/** Clients that have sent nothing yet; `acks` of all their requests. */
-export function newClients(acks: -1 | 1): Clients {
+/** Clients that have sent nothing yet; `acks` of all their requests, and what the values of all their batches begin with. */
+export function newClients(acks: -1 | 1, prefix = 'b'): Clients {
   const sent: SentBatch[] = []
   const producers = new Map<number, { nextSequence: number; pending: SentBatch | undefined }>()
 
   const newBatch = (isIdempotent: boolean): SentBatch => {
     const recordCount = 1 + (sent.length % 3)
-    const value = `b${sent.length}`
+    const value = `${prefix}${sent.length}`
     const batch: SentBatch = { value, recordCount, isIdempotent, acknowledged: undefined, hadNoEffect: true }
     sent.push(batch)
     return batch

@@ -1,12 +1,7 @@
 import { type BatchReference, packReference } from '../../shared/core/batch-reference.ts'
-import {
-  appendMovesHighWatermark,
-  type Head,
-  type LocatedBatch,
-  nodeOf,
-  validBatches,
-} from '../../shared/core/head.ts'
+import { type Head, type LocatedBatch, nodeOf, validBatches } from '../../shared/core/head.ts'
 import { packProducerState, producerKey, sequenceAfter } from '../../shared/core/producer-state.ts'
+import { logEndOf, outsiders } from '../../shared/core/replica.ts'
 import { ulidText } from '../../shared/core/ulid.ts'
 import { walKey } from '../../shared/core/wal-object.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
@@ -30,8 +25,8 @@ export async function storedHead(deps: TestDeps, topicId: string, partitionIndex
 }
 
 /**
- * What of design §14 does not hold for a stored partition, as sentences; `before` is the head of an earlier check.
- * No epoch changes, no holes and no retention happen yet.
+ * What of design §14 does not hold for a stored partition, as sentences; `before` is the head of an earlier check. No node
+ * lost data, no election was unclean, and nothing is sealed or removed yet.
  */
 export async function brokenInvariants(
   deps: TestDeps,
@@ -56,10 +51,12 @@ export async function brokenInvariants(
   const broken = [
     ...gaps(head, batches),
     ...(before === undefined ? [] : falls(before, head)),
-    ...highWatermark(head),
+    ...highWatermark(before, head),
+    ...leadership(head),
+    ...holes(head),
     ...bounds(deps, head),
     ...producers(head, batches, spilled),
-    ...(await lostObjects(deps, head, batches)),
+    ...(await missingObjects(deps, head, batches)),
   ]
   return { broken, stored: { head, batches } }
 }
@@ -77,28 +74,54 @@ function gaps(head: Head, batches: readonly LocatedBatch[]): readonly string[] {
   return broken
 }
 
-/** I3: what never falls. */
+/** I3: what never falls. Only an election may shorten the log. */
 function falls(before: Head, head: Head): readonly string[] {
   const names = [
     'leaderEpoch',
     'partitionEpoch',
     'controllerEpoch',
     'logStartOffset',
-    'logEndOffset',
     'highWatermark',
     'sealedEnd',
-    'maxEvictedOffset',
+    ...(head.leaderEpoch === before.leaderEpoch ? (['logEndOffset', 'maxEvictedOffset'] as const) : []),
   ] as const
   return names.filter((name) => head[name] < before[name]).map((name) => `I3: ${name} fell`)
 }
 
-/** I5, I14. */
-function highWatermark(head: Head): readonly string[] {
+/** I5, I14. What it was before holds it up, so that it may be above what the replicas in sync have. */
+function highWatermark(before: Head | undefined, head: Head): readonly string[] {
   if (head.highWatermark > head.logEndOffset) return ['I14: high watermark beyond the log end']
-  if (appendMovesHighWatermark(head, []) && head.highWatermark !== head.logEndOffset) {
-    return ['I14: high watermark stands still though every replica has everything']
+  const isSameIsr = before?.partitionEpoch === head.partitionEpoch
+  if (head.isr.length < head.minIsr) {
+    return isSameIsr && before.highWatermark !== head.highWatermark
+      ? ['I5: high watermark moved though too few are in sync']
+      : []
   }
-  return []
+  const inSync = Math.min(...head.isr.map((replica) => logEndOf(head, replica)))
+  if (head.highWatermark < inSync) return ['I14: high watermark stands still though the ISR has more']
+  const most = Math.max(inSync, before?.highWatermark ?? 0)
+  return isSameIsr && head.highWatermark > most ? ['I14: high watermark beyond what the ISR has'] : []
+}
+
+/** I4: the leader is in sync and lacks nothing. */
+function leadership({ leader, isr, holeStart }: Head): readonly string[] {
+  if (leader === undefined || (isr.includes(leader) && holeStart[leader] === undefined)) return []
+  return [`I4: leader ${leader} is not in sync`]
+}
+
+/** What a replica in sync or joining lacks has an end, what any other one lacks has none. */
+function holes(head: Head): readonly string[] {
+  const outside = outsiders(head)
+  return head.replicas.flatMap((replica) => {
+    const start = head.holeStart[replica]
+    const end = head.holeEnd[replica]
+    const isShaped = outside.includes(replica)
+      ? start !== undefined && end === undefined
+      : start === undefined
+        ? end === undefined && !head.joining.includes(replica)
+        : end !== undefined && start <= end && end <= head.logEndOffset
+    return isShaped ? [] : [`hole of ${replica} is [${start}, ${end})`]
+  })
 }
 
 /** H12: what keeps a head small. */
@@ -137,24 +160,35 @@ function stateAfter({ sequence, recordCount }: BatchReference): number | undefin
   return packProducerState({ producerEpoch: sequence.producerEpoch, nextSequence })
 }
 
-/** I15: every replica without a hole has every object. */
-async function lostObjects(
+/** I15: every replica has the objects outside of what it lacks. I2: of what is committed there are enough copies. */
+async function missingObjects(
   deps: TestDeps,
   head: Head,
   batches: readonly LocatedBatch[],
 ): Promise<readonly string[]> {
   const broken: string[] = []
   const signal = new AbortController().signal
-  for (const { reference } of batches) {
+  for (const batch of batches) {
+    const { reference } = batch
+    let copies = 0
     for (const replica of head.replicas) {
-      if (head.holeStart[replica] !== undefined) continue
       const range = { start: reference.position, end: reference.position + reference.length }
       const node = deps.nodes.get(nodeOf(replica))
       const bytes = await node?.store.get(walKey(reference.objectId), range, signal)
-      if (bytes === undefined) broken.push(`I15: ${replica} lacks ${ulidText(reference.objectId)}`)
+      if (bytes !== undefined) copies += 1
+      else if (!mayLack(head, replica, batch))
+        broken.push(`I15: ${replica} lacks ${ulidText(reference.objectId)}`)
+    }
+    if (batch.endOffset <= head.highWatermark && copies < head.minIsr) {
+      broken.push(`I2: ${batch.baseOffset} is committed with ${copies} copies`)
     }
   }
   return broken
+}
+
+function mayLack(head: Head, replica: string, { baseOffset, endOffset }: LocatedBatch): boolean {
+  const start = head.holeStart[replica]
+  return start !== undefined && start < endOffset && baseOffset < (head.holeEnd[replica] ?? endOffset)
 }
 
 function idOf(batch: LocatedBatch): string {
