@@ -19,7 +19,7 @@ export const LIMITS = {
   putTries: 2,
   /** A PUT that takes longer may wait for a node that is none of the replicas any more: the head is read. The pause doubles. */
   slowPutMs: 300,
-  /** How long after the leader's PUT an append with acks=0 or 1 waits for those of the followers. */
+  /** How long after the leader's PUT an append with acks=0 or 1 waits for those of the followers; longer if that one took longer. */
   followerGraceMs: 20,
   /** Heads by which one append plans its copies: each further one means that the ISR changed, or that a node failed. */
   maxIsrTries: 10,

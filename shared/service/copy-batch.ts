@@ -5,7 +5,7 @@ import type { Appending } from './append-attempt.ts'
 import { partitionName, requireHead } from './heads.ts'
 import { unready } from './prepare-batch.ts'
 import { shrinkIsr } from './shrink-isr.ts'
-import { beginCopies, endedAtMs, outcomeOf, whenOneEnds } from './wal-copies.ts'
+import { beginCopies, graceEndMs, outcomeOf, whenOneEnds } from './wal-copies.ts'
 
 /**
  * Copies the batch to those replicas of `appending.head` that do not have it yet, and answers which of the ISR or joining
@@ -58,10 +58,9 @@ function newWait({ deps, terms, copied: { copies } }: Appending): (head: Head) =
     // Each round but the last ends a PUT, and there is one per replica.
     for (;;) {
       const nowMs = clock.nowMs()
-      const ledAtMs = head.leader === undefined ? undefined : endedAtMs(copies, head.leader)
-      const graceEndMs =
-        terms.acks === -1 || ledAtMs === undefined ? undefined : ledAtMs + limits.followerGraceMs
-      const isLate = graceEndMs === undefined ? wasSlow : nowMs >= graceEndMs
+      const isLeaderEnough = terms.acks !== -1 && head.leader !== undefined
+      const graceMs = isLeaderEnough ? graceEndMs(copies, head.leader) : undefined
+      const isLate = graceMs === undefined ? wasSlow : nowMs >= graceMs
       const outcome = (replica: string) => outcomeOf(copies, replica)
       const step = nextCopyStep(head, { acks: terms.acks, outcomeOf: outcome, isLate })
       if (step.step !== 'wait') return step
@@ -71,7 +70,7 @@ function newWait({ deps, terms, copied: { copies } }: Appending): (head: Head) =
         slowAtMs = nowMs + pauseMs
         return step
       }
-      await whenOneEnds(copies, targets, Math.min(graceEndMs ?? slowAtMs, slowAtMs) - nowMs)
+      await whenOneEnds(copies, targets, Math.min(graceMs ?? slowAtMs, slowAtMs) - nowMs)
     }
   }
 }

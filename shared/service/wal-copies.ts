@@ -17,6 +17,7 @@ export interface Puts {
 /** One PUT, with its retries, to one replica. */
 interface Copy {
   outcome: CopyOutcome
+  readonly beganAtMs: number
   endedAtMs: number
   /** Resolves when the outcome is known. */
   ended: Promise<void>
@@ -85,10 +86,16 @@ export function outcomeOf(copies: WalCopies, replica: string): CopyOutcome {
   return copies.byReplica.get(replica)?.outcome ?? 'pending'
 }
 
-/** When the copy to a replica ended; undefined while it is under way. */
-export function endedAtMs({ byReplica }: WalCopies, replica: string): number | undefined {
-  const copy = byReplica.get(replica)
-  return copy === undefined || copy.outcome === 'pending' ? undefined : copy.endedAtMs
+/**
+ * Until when an append that needs only the leader's copy waits for the others: as long again as that one took, but
+ * neither shorter than a zone's detour nor longer than a PUT may take; undefined while the leader's is under way.
+ */
+export function graceEndMs({ puts, byReplica }: WalCopies, leader: string): number | undefined {
+  const copy = byReplica.get(leader)
+  if (copy === undefined || copy.outcome === 'pending') return undefined
+  const { followerGraceMs, slowPutMs } = puts.deps.limits
+  const tookMs = Math.min(copy.endedAtMs - copy.beganAtMs, slowPutMs)
+  return copy.endedAtMs + Math.max(followerGraceMs, tookMs)
 }
 
 /** Waits until one of the copies to `replicas` that are under way ends, for `ms` at most. */
@@ -110,7 +117,12 @@ function beginCopy({ puts, object }: WalCopies, replica: string): Copy {
   const { deps, underWay } = puts
   const reports: Promise<void>[] = []
   const report = () => void reports.push(reportFailure(deps, nodeOf(replica)))
-  const copy: Copy = { outcome: 'pending', endedAtMs: 0, ended: Promise.resolve() }
+  const copy: Copy = {
+    outcome: 'pending',
+    beganAtMs: deps.clock.nowMs(),
+    endedAtMs: 0,
+    ended: Promise.resolve(),
+  }
   copy.ended = putToReplica(puts, object, { replica, report }).then((reached) => {
     copy.outcome = reached ? 'reached' : 'failed'
     copy.endedAtMs = deps.clock.nowMs()

@@ -351,6 +351,20 @@ describe('H10: acks=1 costs no more than acks=all', () => {
   })
 })
 
+test('acks=1 gives followers as long again as the leader took, so that slow storage opens no holes', async () => {
+  const { deps, topicId, leader, second } = await partition()
+  const takes = (ms: number) => ({ fault: 'before', run: () => deps.clock.sleep(ms) }) as const
+  nodeUnder(deps, leader).faults.once(() => true, takes(60))
+  nodeUnder(deps, second).faults.once(() => true, takes(110))
+  expect(await produceOne(deps, batchOf(1), { acks: 1 })).toMatchObject(done)
+  expect((await storedHead(deps, topicId)).holeStart).toEqual({})
+
+  nodeUnder(deps, leader).faults.once(() => true, takes(60))
+  nodeUnder(deps, second).faults.once(() => true, takes(130))
+  expect(await produceOne(deps, batchOf(1), { acks: 1 })).toMatchObject(done)
+  expect((await storedHead(deps, topicId)).holeStart).toEqual({ [second]: 1 })
+})
+
 describe('batches of one request that share an object, on different leaders', () => {
   const three = async (faultOf: (deps: TestDeps) => ObjectFault) => {
     const deps = await testDeps()
