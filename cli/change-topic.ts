@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { TOPIC_RESOURCE } from '../shared/protocol/api/configs.ts'
 import { printAnswer } from './answer.ts'
 import { AT_ONCE, type Context, contextOf } from './context.ts'
+import { addElectLeaders } from './elect-leaders.ts'
 import { integer, keyValue, MAX_INT32, repeated } from './options.ts'
 
 interface ConfigOptions {
@@ -12,7 +13,7 @@ interface ConfigOptions {
 const SET = 0
 const DELETE = 1
 
-/** Adds what changes a topic that is there: `stratolog topic alter-config|add-partitions`. */
+/** Adds what changes a topic that is there: `stratolog topic alter-config|add-partitions|elect-leaders`. */
 export function addTopicChanges(topic: Command): void {
   topic
     .command('alter-config')
@@ -33,6 +34,7 @@ export function addTopicChanges(topic: Command): void {
     .action((name: string, { partitions }: { partitions: number }, command: Command) =>
       addPartitions(name, partitions, contextOf(command)),
     )
+  addElectLeaders(topic)
 }
 
 async function alterConfig(name: string, options: ConfigOptions, command: Command): Promise<void> {

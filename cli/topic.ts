@@ -15,7 +15,7 @@ interface CreateOptions {
 /** The cluster's own default. */
 const DEFAULT = -1
 
-/** Adds `stratolog topic create|list|describe|delete|alter-config|add-partitions`. */
+/** Adds `stratolog topic create|list|describe|delete|alter-config|add-partitions|elect-leaders`. */
 export function addTopicCommands(program: Command): void {
   const topic = program.command('topic').description('topics')
   topic

@@ -207,6 +207,27 @@ describe('topics', () => {
     expect(native.topics).toMatchObject([{ name: 'alone', partitions: [{ leaderId: -1 }] }])
   })
 
+  test('have their first replicas elected again once these are back', async () => {
+    const own = await dev('--in-memory')
+    await text(own.run(['topic', 'create', 'led', '--partitions', '3']))
+    const elect = async () => text(own.run(['topic', 'elect-leaders', 'led']))
+    const underReplicated = () => text(own.run(['topic', 'describe', '--under-replicated']))
+    const until = (read: () => Promise<void>) => vi.waitFor(read, { timeout: 30_000 })
+    expect((await elect()).match(/ELECTION_NOT_NEEDED$/gm)).toHaveLength(3)
+    await text(own.run(['node', 'fail', '1']))
+    await own.run(['produce', 'led'], 'a\n')
+    await until(async () => expect((await underReplicated()).split('\n')).toHaveLength(4))
+    expect(await own.run(['topic', 'elect-leaders', 'led'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('PREFERRED_LEADER_NOT_AVAILABLE'),
+    })
+    await text(own.run(['node', 'restore', '1']))
+    await until(async () => expect(await underReplicated()).toBe(''))
+    expect(await elect()).toMatch(/^\d +1 +\d+ +ELECTED$/m)
+    expect((await elect()).match(/ELECTION_NOT_NEEDED$/gm)).toHaveLength(3)
+    expect(await own.run(['topic', 'elect-leaders', 'unheard'])).toMatchObject({ status: 1 })
+  })
+
   test('are not created twice', async () => {
     await createTopic('twice')
     expect(await service.run(['topic', 'create', 'twice'])).toMatchObject({
