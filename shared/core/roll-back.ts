@@ -19,8 +19,8 @@ export interface RemovedMarker {
 
 /**
  * What a truncation makes of the producers and open transactions in a head. A producer's next sequence is the first one
- * that was removed, so that its retry is taken again and none is taken twice; its last batch is the one before, where
- * the tail still has it.
+ * that was removed, so that its retry is taken again and none is taken twice; its last batch is the one before. Where the
+ * tail does not have that any more it is known to lie below the new end: enough to find it, and to move the producer out.
  */
 export function rollBack(head: Head, truncation: Truncation): readonly Change[] {
   return [...rollBackProducers(head, truncation), ...rollBackTransactions(head, truncation.logEndOffset, [])]
@@ -57,11 +57,12 @@ function rollBackProducers(head: Head, { logEndOffset, removed }: Truncation): r
   return [...firstRemovedByProducer(removed)]
     .filter(([producer]) => head.producers[producer] !== undefined)
     .flatMap(([producer, { producerEpoch, baseSequence }]) => {
-      const before = kept.findLast(({ reference }) => producerOf({ reference }) === producer)
+      const before = kept.findLast((batch) => producerOf(batch) === producer)
       const offset = ['producerOffsets', producer]
+      const lastBaseOffset = before?.baseOffset ?? logEndOffset - 1
       return [
         set(['producers', producer], packProducerState({ producerEpoch, nextSequence: baseSequence })),
-        before === undefined ? remove(offset) : set(offset, before.baseOffset),
+        lastBaseOffset < 0 ? remove(offset) : set(offset, lastBaseOffset),
       ]
     })
 }

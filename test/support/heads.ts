@@ -42,3 +42,10 @@ export function carriedOut(head: Head | undefined, plan: UpdatePlan): Head | und
   // As every store does, JSON forgets which of two maps was shared.
   return decodeHead(JSON.parse(JSON.stringify(outcome.item)))
 }
+
+/** The head after a plan that it must take. */
+export function applied(head: Head, plan: UpdatePlan): Head {
+  const after = carriedOut(head, plan)
+  if (after === undefined) throw new Error('the plan was refused')
+  return after
+}
