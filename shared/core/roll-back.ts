@@ -1,6 +1,6 @@
 import type { Head, LocatedBatch } from './head.ts'
 import { locateTail } from './head.ts'
-import { packProducerState, producerKey } from './producer-state.ts'
+import { packProducerState, producerKey, unpackProducerState } from './producer-state.ts'
 import { type Change, remove, set } from './update-plan.ts'
 
 /** What an election takes from the log: everything at or beyond `logEndOffset`. */
@@ -54,17 +54,20 @@ export function rollBackTransactions(
 
 function rollBackProducers(head: Head, { logEndOffset, removed }: Truncation): readonly Change[] {
   const kept = locateTail(head).filter((batch) => batch.endOffset <= logEndOffset)
-  return [...firstRemovedByProducer(removed)]
-    .filter(([producer]) => head.producers[producer] !== undefined)
-    .flatMap(([producer, { producerEpoch, baseSequence }]) => {
-      const before = kept.findLast((batch) => producerOf(batch) === producer)
-      const offset = ['producerOffsets', producer]
-      const lastBaseOffset = before?.baseOffset ?? logEndOffset - 1
-      return [
-        set(['producers', producer], packProducerState({ producerEpoch, nextSequence: baseSequence })),
-        lastBaseOffset < 0 ? remove(offset) : set(offset, lastBaseOffset),
-      ]
-    })
+  return [...firstRemovedByProducer(removed)].flatMap(([producer, first]) => {
+    const packed = head.producers[producer]
+    if (packed === undefined) return []
+    // Of a newer epoch everything was removed, but the older one stays fenced.
+    const { producerEpoch } = unpackProducerState(packed)
+    const nextSequence = producerEpoch > first.producerEpoch ? 0 : first.baseSequence
+    const before = kept.findLast((batch) => producerOf(batch) === producer)
+    const offset = ['producerOffsets', producer]
+    const lastBaseOffset = before?.baseOffset ?? logEndOffset - 1
+    return [
+      set(['producers', producer], packProducerState({ producerEpoch, nextSequence })),
+      lastBaseOffset < 0 ? remove(offset) : set(offset, lastBaseOffset),
+    ]
+  })
 }
 
 function firstRemovedByProducer(removed: readonly LocatedBatch[]) {

@@ -101,6 +101,17 @@ describe('a producer after a truncation', () => {
       offset: 100,
     },
     {
+      name: 'keeps the newest epoch when batches of the older one were removed too: that stays fenced',
+      given: {
+        producers: { [P7]: state(20, 4) },
+        producerOffsets: { [P7]: 180 },
+        tail: tailOf(first, second, batchAt(170, sequence(0, 4)), batchAt(180, sequence(10, 4))),
+      },
+      end: 150,
+      state: state(0, 4),
+      offset: 100,
+    },
+    {
       name: 'is not made up when it left the head',
       given: { tail: tailOf(first, second, third) },
       end: 150,
