@@ -81,13 +81,18 @@ function mayJoin(head: Head, replica: string, { nodes, nowMs }: View): boolean {
   return node !== undefined && (head.isr.length < head.minIsr || nowMs >= node.holdDownUntilMs)
 }
 
+/** Only by a later bucket: where the head knows one that the view does not, the view is old. */
 function replacement(head: Head, nodes: View['nodes']): Step | undefined {
   for (const lost of head.replicas) {
     const node = nodes.get(nodeOf(lost))
-    const successor = node === undefined ? lost : replicaName(nodeOf(lost), node.incarnation)
-    if (successor !== lost) return { step: 'replace', lost, successor }
+    if (node === undefined || node.incarnation <= incarnationOf(lost)) continue
+    return { step: 'replace', lost, successor: replicaName(nodeOf(lost), node.incarnation) }
   }
   return undefined
+}
+
+function incarnationOf(replica: string): number {
+  return Number(replica.slice(replica.indexOf('.') + 1))
 }
 
 /** When the first hold-down of a replica that waits on a live node is over; undefined when none is live. */
