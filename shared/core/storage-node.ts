@@ -194,7 +194,8 @@ function writtenBy(node: StorageNode, controllerEpoch: number): readonly Check[]
 }
 
 function nextHoldDownMs({ holdDownMs, wentDownAtMs }: StorageNode, nowMs: number): number {
-  const halvings = Math.floor((nowMs - wentDownAtMs) / QUIET_MS)
+  // Another controller's clock may be behind.
+  const halvings = Math.max(0, Math.floor((nowMs - wentDownAtMs) / QUIET_MS))
   const left = holdDownMs / 2 ** halvings
   return Math.min(Math.max(FIRST_HOLD_DOWN_MS, Math.floor(left * 2)), MAX_HOLD_DOWN_MS)
 }
