@@ -133,6 +133,106 @@ describe('the high watermark in an append', () => {
   })
 })
 
+describe('an append that does not reach everybody', () => {
+  const missing = (head: Head, ...missed: string[]) => append({ ...plannedBy(head), missed })
+
+  test('says so itself: what missed it lacks it from the same write on', () => {
+    const head = settled()
+    expect(carriedOut(head, missing(head, '1.1'))).toMatchObject({
+      logEndOffset: 60,
+      highWatermark: 50,
+      holeStart: { '1.1': 50 },
+      holeEnd: { '1.1': 60 },
+      holeSince: { '1.1': 7000 },
+      partitionEpoch: 0,
+    })
+  })
+
+  test('opens the hole at the log end as it is, not as it was planned by', () => {
+    const now = settled({ logEndOffset: 90, highWatermark: 90 })
+    expect(carriedOut(now, missing(settled(), '1.1'))).toMatchObject({
+      highWatermark: 90,
+      holeStart: { '1.1': 90 },
+      holeEnd: { '1.1': 100 },
+    })
+  })
+
+  test('lengthens a hole of before, which began when it began', () => {
+    const head = settled({
+      highWatermark: 45,
+      holeStart: { '1.1': 45 },
+      holeEnd: { '1.1': 50 },
+      holeSince: { '1.1': 1 },
+    })
+    expect(carriedOut(head, missing(head, '1.1'))).toMatchObject({
+      highWatermark: 45,
+      holeStart: { '1.1': 45 },
+      holeEnd: { '1.1': 60 },
+      holeSince: { '1.1': 1 },
+    })
+  })
+
+  test('C14: lengthens the hole of one that joins, and moves the high watermark all the same', () => {
+    const isr = ['0.1', '1.1']
+    const head = settled({ isr, joining: ['2.1'], holeStart: { '2.1': 20 }, holeEnd: { '2.1': 40 } })
+    expect(carriedOut(head, missing(head, '2.1'))).toMatchObject({
+      highWatermark: 60,
+      holeStart: { '2.1': 20 },
+      holeEnd: { '2.1': 60 },
+    })
+  })
+
+  test('may miss several', () => {
+    const head = settled()
+    expect(carriedOut(head, missing(head, '1.1', '2.1'))).toMatchObject({
+      highWatermark: 50,
+      holeStart: { '1.1': 50, '2.1': 50 },
+      holeEnd: { '1.1': 60, '2.1': 60 },
+    })
+  })
+
+  test('H1: moves the high watermark when only one that is not in sync missed it, and there is none to move else', () => {
+    const head = settled({
+      isr: ['0.1'],
+      joining: ['1.1'],
+      minIsr: 1,
+      holeStart: { '1.1': 0, '2.1': 0 },
+      holeEnd: { '1.1': 9 },
+    })
+    expect(carriedOut(head, missing(head, '1.1'))?.highWatermark).toBe(60)
+  })
+
+  test('C18: is taken though another hole closed since: it opens one itself', () => {
+    const head = settled({ holeStart: { '1.1': 45 }, holeEnd: { '1.1': 50 }, highWatermark: 45 })
+    expect(carriedOut(settled(), missing(head, '2.1'))).toMatchObject({
+      highWatermark: 50,
+      holeStart: { '2.1': 50 },
+    })
+  })
+
+  test('C18: is refused when it misses only one that joins, and the hole that it was planned around closed', () => {
+    const outside = { isr: ['0.1', '1.1'], joining: ['2.1'] }
+    const holes = { holeStart: { '1.1': 45, '2.1': 20 }, holeEnd: { '1.1': 50, '2.1': 40 } }
+    const head = settled({ ...outside, ...holes, highWatermark: 45 })
+    const now = settled({ ...outside, holeStart: { '2.1': 20 }, holeEnd: { '2.1': 40 } })
+    expect(carriedOut(head, missing(head, '2.1'))?.highWatermark).toBe(45)
+    expect(carriedOut(now, missing(head, '2.1'))).toBeUndefined()
+  })
+
+  test('H19: is due at once, whatever was due before: what it missed is to be copied', () => {
+    const head = settled({ dueAtMs: 99_999 })
+    expect(carriedOut(head, missing(head, '1.1'))?.dueAtMs).toBe(7000)
+    expect(carriedOut(settled({ dueAtMs: undefined }), missing(head, '1.1'))?.dueAtMs).toBe(7000)
+  })
+
+  test('C1: a batch that one in sync lacks is not committed, whatever is appended after it', () => {
+    const head = settled()
+    const lagging = carriedOut(head, missing(head, '1.1')) ?? head
+    const later = carriedOut(lagging, append(plannedBy(lagging, {}, 1001)))
+    expect(later).toMatchObject({ logEndOffset: 70, highWatermark: 50 })
+  })
+})
+
 describe('the sequence of an append', () => {
   const LAST = 2 ** 31 - 1
   const full = { a: 1, b: 2, c: 3 }
