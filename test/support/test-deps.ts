@@ -50,6 +50,8 @@ export interface TestDeps extends Deps {
   readonly logged: LogLine[]
   /** The hints given so far; nothing is run for them. */
   readonly triggered: Task[]
+  /** A storage node loses everything, its `incarnation` too. */
+  wipe(nodeId: number): Promise<void>
 }
 
 export interface TestOptions {
@@ -86,6 +88,7 @@ export async function testDeps(options: TestOptions = {}): Promise<TestDeps> {
     },
     environmentId: 'environment-1',
     triggered,
+    wipe: stores.wipe,
     codecs: nodeCodecs,
     clock,
     randomBytes,
