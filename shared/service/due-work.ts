@@ -32,7 +32,9 @@ export async function reconcileDue(control: Control): Promise<Work> {
   if (heads.length > 0) failed += await reconcileHeads(control, heads)
   for (const name of names) {
     await control.renew()
-    failed += await finishDeletionOf(deps, name)
+    failed += await countFailure(deps, 'topic was not deleted', { topic: name }, () =>
+      finishDeletionOf(deps, name),
+    )
   }
   return { done: keys.length, failed }
 }
@@ -50,10 +52,15 @@ async function reconcileHeads(control: Control, heads: readonly HeadName[]): Pro
     }),
   )
   const orphans = heads.filter(({ topicId }) => !topics.has(topicId))
-  await concurrently(orphans, deps.limits.parallelDocuments, ({ topicId, partitionIndex }) =>
-    postpone(deps, topicId, partitionIndex),
+  const postponed = await concurrently(
+    orphans,
+    deps.limits.parallelDocuments,
+    ({ topicId, partitionIndex }) =>
+      countFailure(deps, 'head without a topic was not postponed', { topicId, partitionIndex }, () =>
+        postpone(deps, topicId, partitionIndex),
+      ),
   )
-  return failed
+  return postponed.reduce((sum, count) => sum + count, failed)
 }
 
 /** No topic has this head, or not yet: it gets no leader. It is removed with its topic, or its topic appears. */
@@ -65,16 +72,24 @@ async function postpone(deps: Deps, topicId: string, partitionIndex: number): Pr
   await deps.documents.update(key, encodeHeadPlan(settleDue(decodeHead(item), nextMs)))
 }
 
-/** Answers how many deletions failed: 0 or 1. */
-async function finishDeletionOf(deps: Deps, name: string): Promise<number> {
+async function finishDeletionOf(deps: Deps, name: string): Promise<void> {
   const item = await deps.documents.get(topicKey(name), 'strong')
-  if (item === undefined || !isBeingDeleted(item)) return 0
+  if (item !== undefined && isBeingDeleted(item)) await finishDeletion(deps, decodeTopic(name, item))
+}
+
+/** 1 when `work` fails, else 0: it keeps nothing else from being done. */
+async function countFailure(
+  deps: Deps,
+  fact: string,
+  about: Readonly<Record<string, unknown>>,
+  work: () => Promise<void>,
+): Promise<number> {
   try {
-    await finishDeletion(deps, decodeTopic(name, item))
+    await work()
     return 0
   } catch (thrown) {
-    const { message } = asKafkaError(deps, thrown, { topic: name })
-    deps.log.warn('topic was not deleted', { topic: name, error: message })
+    const { message } = asKafkaError(deps, thrown, about)
+    deps.log.warn(fact, { ...about, error: message })
     return 1
   }
 }
