@@ -1,0 +1,269 @@
+import { systemClock } from '../../functions/system.ts'
+import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
+import type { Item } from '../../shared/core/update-plan.ts'
+import { openInMemory } from '../../shared/embedded/data-directory.ts'
+import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
+import { bootCluster } from '../../shared/service/boot-cluster.ts'
+import { newCaches } from '../../shared/service/caches.ts'
+import { catchUp } from '../../shared/service/catch-up.ts'
+import { controllerTick, runController } from '../../shared/service/controller.ts'
+import type { Clock, Deps } from '../../shared/service/deps.ts'
+import type { DocumentStore, Key } from '../../shared/store/document-store.ts'
+import type { ObjectStore } from '../../shared/store/object-store.ts'
+import type { Task } from '../../shared/store/task-trigger.ts'
+import type { Configuration } from './configuration.ts'
+import {
+  type Exercised,
+  type NodeState,
+  type Process,
+  simulatedDocuments,
+  simulatedNode,
+  type Wires,
+} from './ports.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** A handler's environment: what it remembers dies with it. */
+export interface Environment extends Process {
+  readonly deps: Deps
+  crashed: boolean
+  frozenUntilMs: number
+  /** Storage nodes that this environment alone cannot reach. */
+  readonly cutOff: Set<number>
+}
+
+/** One simulated cluster: the real services over stores that only the scheduler lets answer. */
+export interface Cluster {
+  readonly configuration: Configuration
+  readonly scheduler: Scheduler
+  readonly exercised: Exercised
+  /** The stores behind all faults. */
+  readonly documents: DocumentStore
+  readonly nodes: ReadonlyMap<number, ObjectStore>
+  readonly nodeStates: Map<number, NodeState>
+  /** Those that take requests now; a crashed one is replaced. */
+  readonly environments: readonly Environment[]
+  /** No faults and no disasters from now on; everything is well. */
+  heal(): void
+  /** The environment dies: whoever waits for it waits for ever. Another one takes its place. */
+  crash(environment: Environment): void
+  freeze(environment: Environment, ms: number): void
+  wipe(nodeId: number): Promise<void>
+  count(what: string): void
+  /** Told of every document write, with the document before and after. */
+  onWrite: (key: Key, before: Item | undefined, after: Item | undefined) => void
+  /** Errors that the services logged as unexpected: bugs. */
+  readonly bugs: string[]
+}
+
+const NO_FAULTS = {
+  slow: 0,
+  readFails: 0,
+  requestLost: 0,
+  answerLost: 0,
+  lateApply: 0,
+  throttled: 0,
+  appliedTwice: 0,
+  staleRead: 0,
+  objectLost: 0,
+  corrupt: 0,
+  taskLost: 0,
+  taskDoubled: 0,
+}
+const NODES = 3
+
+/** A cluster that was just started. */
+export async function newCluster(configuration: Configuration, scheduler: Scheduler): Promise<Cluster> {
+  const stores = openInMemory({ nodes: NODES })
+  const randomBytes = (count: number) =>
+    Uint8Array.from({ length: count }, () => scheduler.random.integer(0, 255))
+  const { documents, nodes } = stores
+  const { clusterId } = await bootCluster({
+    documents,
+    nodes,
+    clock: { ...systemClock, nowMs: scheduler.nowMs },
+    randomBytes,
+  })
+  const exercised: Exercised = {}
+  const nodeStates = new Map<number, NodeState>()
+  const locations = new Map([...nodes].map(([nodeId, { location }]) => [location, nodeId]))
+  const bugs: string[] = []
+  let rates = configuration.rates
+  let made = 0
+
+  const count = (what: string) => {
+    exercised[what] = (exercised[what] ?? 0) + 1
+  }
+  const wires: Wires = {
+    scheduler,
+    get rates() {
+      return rates
+    },
+    exercised,
+    stateOf: (nodeId, process) =>
+      (process as Environment).cutOff.has(nodeId) ? 'fails' : (nodeStates.get(nodeId) ?? 'well'),
+    onWrite: (key, before, after) => cluster.onWrite(key, before, after),
+  }
+
+  const newEnvironment = (): Environment => {
+    made += 1
+    const { skewMs } = configuration
+    const offsetMs = scheduler.random.integer(-skewMs, skewMs)
+    const environment: Environment = {
+      name: `e${made}`,
+      crashed: false,
+      frozenUntilMs: 0,
+      cutOff: new Set(),
+      deps: undefined as unknown as Deps,
+    }
+    const deps: Deps = {
+      clusterId,
+      documents: simulatedDocuments(wires, environment, documents),
+      nodes: new Map(
+        [...nodes].map(([nodeId, store]) => [
+          nodeId,
+          simulatedNode(wires, environment, { nodeId, store, locations }),
+        ]),
+      ),
+      tasks: { trigger: async (task) => trigger(task) },
+      environmentId: environment.name,
+      codecs: nodeCodecs,
+      clock: simulatedClock(scheduler, environment, offsetMs),
+      randomBytes,
+      configs: parseClusterConfigs({ 'min.insync.replicas': String(configuration.minIsr) }, NODES),
+      limits: { ...LIMITS, ...configuration.limits },
+      maxFetchWaitMs: 2000,
+      caches: newCaches(),
+      log: {
+        warn: (message) => count(`log: ${message}`),
+        error: (message, fields) => {
+          count(`log: ${message}`)
+          if (message === 'unexpected error') bugs.push(`${message} ${JSON.stringify(fields)}`)
+        },
+      },
+    }
+    return Object.assign(environment, { deps })
+  }
+
+  /** Each task runs in an environment of its own, that may die at any time: a Lambda that nobody waits for. */
+  const runTask = (task: Task | 'tick') => {
+    const environment = newEnvironment()
+    workers.add(environment)
+    if (configuration.disasters.crash > 0 && !isHealed && scheduler.chance(12)) {
+      scheduler.after(scheduler.random.integer(1, 400), `${environment.name} crashes`, () => {
+        if (isHealed || !workers.has(environment)) return
+        environment.crashed = true
+        count('F6 background crash')
+      })
+    }
+    if (configuration.disasters.freeze > 0 && !isHealed && scheduler.chance(12)) {
+      scheduler.after(scheduler.random.integer(1, 400), `${environment.name} freezes`, () => {
+        if (isHealed || !workers.has(environment)) return
+        environment.frozenUntilMs = scheduler.nowMs() + scheduler.random.integer(1000, 90_000)
+        count('F7 background freeze')
+      })
+    }
+    const { deps } = environment
+    const work =
+      task === 'tick'
+        ? controllerTick(deps)
+        : task.task === 'controller'
+          ? runController(deps)
+          : catchUp(deps, task)
+    void work
+      .catch((error: unknown) => {
+        if (task !== 'tick') bugs.push(`task rejected: ${error instanceof Error ? error.stack : error}`)
+      })
+      .finally(() => workers.delete(environment))
+  }
+
+  const trigger = (task: Task) => {
+    if (scheduler.chance(rates.taskLost)) {
+      count('F9 task lost')
+      return
+    }
+    const times = scheduler.chance(rates.taskDoubled) ? 2 : 1
+    if (times === 2) count('F8 task doubled')
+    for (let time = 0; time < times; time += 1) {
+      scheduler.after(scheduler.random.integer(5, 60), `task ${task.task}`, () => runTask(task))
+    }
+  }
+
+  const workers = new Set<Environment>()
+  let isHealed = false
+  const environments: Environment[] = []
+  const cluster: Cluster = {
+    configuration,
+    scheduler,
+    exercised,
+    documents,
+    nodes,
+    nodeStates,
+    environments,
+    heal: () => {
+      rates = NO_FAULTS
+      isHealed = true
+      nodeStates.clear()
+      for (const environment of environments) environment.cutOff.clear()
+    },
+    crash: (environment) => {
+      environment.crashed = true
+      environments[environments.indexOf(environment)] = newEnvironment()
+      count('F6 crash')
+    },
+    freeze: (environment, ms) => {
+      environment.frozenUntilMs = scheduler.nowMs() + ms
+      environments[environments.indexOf(environment)] = newEnvironment()
+      count('F7 freeze')
+    },
+    wipe: async (nodeId) => {
+      await stores.wipe(nodeId)
+      count('F11 node wiped')
+    },
+    count,
+    onWrite: () => undefined,
+    bugs,
+  }
+  for (let index = 0; index < configuration.environments; index += 1) environments.push(newEnvironment())
+  const tick = () => {
+    runTask('tick')
+    scheduler.after(configuration.tickMs, 'tick', tick)
+  }
+  scheduler.after(configuration.tickMs, 'tick', tick)
+  return cluster
+}
+
+/** Time as one environment has it: off by `offsetMs`, and standing still while it is frozen. */
+function simulatedClock(scheduler: Scheduler, environment: Environment, offsetMs: number): Clock {
+  const settle = (what: string, deliver: () => void) => {
+    if (environment.crashed) return
+    const leftMs = environment.frozenUntilMs - scheduler.nowMs()
+    if (leftMs > 0) scheduler.after(leftMs, `${what} thaws`, () => settle(what, deliver))
+    else deliver()
+  }
+  return {
+    nowMs: () => scheduler.nowMs() + offsetMs,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted === true) return resolve()
+        const what = `${environment.name} sleeps ${ms}`
+        const event = scheduler.after(ms, what, () => settle(what, resolve))
+        signal?.addEventListener('abort', () => {
+          event.cancelled = true
+          resolve()
+        })
+      }),
+    timeout: (ms) => {
+      const controller = new AbortController()
+      const what = `${environment.name} timeout ${ms}`
+      const event = scheduler.after(ms, what, () => settle(what, () => controller.abort()))
+      return {
+        signal: controller.signal,
+        cancel: () => {
+          event.cancelled = true
+        },
+      }
+    },
+    giveWay: async () => undefined,
+  }
+}

@@ -1,0 +1,253 @@
+import type { Item } from '../../shared/core/update-plan.ts'
+import { KafkaError } from '../../shared/protocol/kafka-error.ts'
+import type { DocumentStore, Due, Key } from '../../shared/store/document-store.ts'
+import type { ObjectStore } from '../../shared/store/object-store.ts'
+import type { FaultRates } from './configuration.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** Counts of what befell the calls of a run, by the fault's name. */
+export type Exercised = Record<string, number>
+
+/** A process as the ports see it: whoever crashed is told nothing more, whoever is frozen only later. */
+export interface Process {
+  readonly name: string
+  readonly crashed: boolean
+  readonly frozenUntilMs: number
+}
+
+/** What befalls a storage node. */
+export type NodeState = 'well' | 'fails' | 'hangs'
+
+/** All that ports of one run have in common. */
+export interface Wires {
+  readonly scheduler: Scheduler
+  /** Changes when the cluster is healed: to be read at each call. */
+  readonly rates: FaultRates
+  readonly exercised: Exercised
+  /** State of a node as one process sees it: a network may be cut for one of them only. */
+  stateOf(nodeId: number, process: Process): NodeState
+  /** Called when a document was written, with what it was before. */
+  onWrite(key: Key, before: Item | undefined, after: Item | undefined): void
+}
+
+/** Time-outs of the adapters: what a lost answer takes. */
+const DOCUMENT_TIMEOUT_MS = 3000
+
+/** How an answer comes: at once, or after the process has thawed; never when it crashed. */
+function settle(wires: Wires, process: Process, what: string, deliver: () => void): void {
+  const { scheduler } = wires
+  if (process.crashed) return
+  const leftMs = process.frozenUntilMs - scheduler.nowMs()
+  if (leftMs > 0) scheduler.after(leftMs, `${what} thaws`, () => settle(wires, process, what, deliver))
+  else deliver()
+}
+
+/** Latency of one way: mostly short, now and then as long as a bad day has it. */
+function latencyMs({ scheduler, rates }: Wires): number {
+  const slow = scheduler.chance(rates.slow)
+  return scheduler.random.integer(1, slow ? 400 : 8)
+}
+
+/** The document store as `process` reaches it. */
+export function simulatedDocuments(wires: Wires, process: Process, store: DocumentStore): DocumentStore {
+  const { scheduler, exercised } = wires
+  const stale = new Map<string, Item | undefined>()
+  const staleDue = new Map<number, readonly Due[]>()
+
+  const count = (fault: string) => {
+    exercised[fault] = (exercised[fault] ?? 0) + 1
+  }
+
+  const read = <T>(what: string, run: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const name = `${process.name} ${what}`
+      scheduler.after(latencyMs(wires), `${name} apply`, () => {
+        if (scheduler.chance(wires.rates.readFails)) {
+          count('read fails')
+          const error = new KafkaError('KAFKA_STORAGE_ERROR', `simulated: ${what} failed`)
+          scheduler.after(latencyMs(wires), `${name} fails`, () =>
+            settle(wires, process, name, () => reject(error)),
+          )
+          return
+        }
+        const answer = run()
+        scheduler.after(latencyMs(wires), `${name} deliver`, () =>
+          settle(wires, process, name, () => resolve(answer)),
+        )
+      })
+    })
+
+  const write = <T>(what: string, run: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const name = `${process.name} ${what}`
+      const fails = (delayMs: number, error: KafkaError) =>
+        scheduler.after(delayMs, `${name} ${error.errorName}`, () =>
+          settle(wires, process, name, () => reject(error)),
+        )
+      const unknown = () =>
+        fails(DOCUMENT_TIMEOUT_MS, new KafkaError('REQUEST_TIMED_OUT', `simulated: no answer to ${what}`))
+      const isLost = scheduler.chance(wires.rates.requestLost)
+      const isLate = !isLost && scheduler.chance(wires.rates.lateApply)
+      if (isLost || isLate) unknown()
+      if (isLost) {
+        count('F1 request lost')
+        return
+      }
+      const delayMs = isLate ? scheduler.random.integer(1000, 60_000) : latencyMs(wires)
+      scheduler.after(delayMs, `${name} apply`, () => {
+        if (isLate) {
+          count('F3 applied late')
+          void run()
+          return
+        }
+        if (scheduler.chance(wires.rates.throttled)) {
+          count('F5 throttled')
+          fails(latencyMs(wires), new KafkaError('KAFKA_STORAGE_ERROR', `simulated: ${what} throttled`))
+          return
+        }
+        const first = run()
+        const isTwice = scheduler.chance(wires.rates.appliedTwice)
+        if (isTwice) count('F4 executed twice')
+        const answer = isTwice ? first.then(run) : first
+        if (scheduler.chance(wires.rates.answerLost)) {
+          count('F2 answer lost')
+          unknown()
+          return
+        }
+        scheduler.after(latencyMs(wires), `${name} deliver`, () =>
+          settle(wires, process, name, () => resolve(answer)),
+        )
+      })
+    })
+
+  /** Runs a write and tells of it; the store beneath answers within the same turn. */
+  const told = async <T extends { readonly applied: boolean }>(
+    key: Key,
+    run: () => Promise<T>,
+  ): Promise<T> => {
+    const before = await store.get(key, 'strong')
+    const verdict = await run()
+    if (verdict.applied) wires.onWrite(key, before, await store.get(key, 'strong'))
+    return verdict
+  }
+
+  return {
+    get: (key, consistency) =>
+      read(`get ${key.pk} ${key.sk} ${consistency}`, async () => {
+        const id = `${key.pk}/${key.sk}`
+        const now = await store.get(key, 'strong')
+        if (consistency === 'strong') return now
+        const isStale = stale.has(id) && scheduler.chance(wires.rates.staleRead)
+        if (isStale) count('F12 stale read')
+        const answer = isStale ? stale.get(id) : now
+        if (!isStale) stale.set(id, now)
+        return answer
+      }),
+    list: (pk, query) => read(`list ${pk} ${query.from}`, () => store.list(pk, query)),
+    due: (shard, query) =>
+      read(`due ${shard}`, async () => {
+        const now = await store.due(shard, query)
+        const before = staleDue.get(shard)
+        staleDue.set(shard, now)
+        if (before === undefined || !scheduler.chance(wires.rates.staleRead)) return now
+        count('F12 stale index')
+        return before
+      }),
+    put: (key, item, expected) =>
+      write(`put ${key.pk} ${key.sk}`, () => told(key, () => store.put(key, item, expected))),
+    delete: (key, checks) =>
+      write(`delete ${key.pk} ${key.sk}`, () => told(key, () => store.delete(key, checks))),
+    update: (key, plan) =>
+      write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan))),
+    transact: (actions) => write('transact', () => store.transact(actions)),
+  }
+}
+
+/** A storage node as `process` reaches it. */
+export function simulatedNode(
+  wires: Wires,
+  process: Process,
+  {
+    nodeId,
+    store,
+    locations,
+  }: { nodeId: number; store: ObjectStore; locations: ReadonlyMap<string, number> },
+): ObjectStore {
+  const { scheduler, exercised } = wires
+  const count = (fault: string) => {
+    exercised[fault] = (exercised[fault] ?? 0) + 1
+  }
+
+  /** `source` is another node that the call depends on. */
+  const call = <T>(
+    what: string,
+    options: { signal: AbortSignal | undefined; source?: number | undefined; run: () => Promise<T> },
+  ): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const { signal, source, run } = options
+      const name = `${process.name} node ${nodeId} ${what}`
+      const failed = () => new KafkaError('KAFKA_STORAGE_ERROR', `simulated: ${what} failed node=${nodeId}`)
+      let isOver = false
+      const end = (deliver: () => void) => {
+        if (isOver) return
+        isOver = true
+        settle(wires, process, name, deliver)
+      }
+      signal?.addEventListener('abort', () => end(() => reject(failed())))
+      if (signal?.aborted === true) {
+        end(() => reject(failed()))
+        return
+      }
+      scheduler.after(latencyMs(wires), `${name} apply`, () => {
+        const states = [nodeId, ...(source === undefined ? [] : [source])].map((id) =>
+          wires.stateOf(id, process),
+        )
+        if (states.includes('hangs')) {
+          count('F10 node hangs')
+          // A call without a time-out of its own ends when its connection does.
+          if (signal === undefined) scheduler.after(5000, `${name} reset`, () => end(() => reject(failed())))
+          return
+        }
+        const isLost = scheduler.chance(wires.rates.objectLost)
+        const lands = !isLost || scheduler.chance(2)
+        if (states.includes('fails') || isLost) {
+          count(
+            states.includes('fails') ? 'F10 node fails' : lands ? 'object answer lost' : 'object call lost',
+          )
+          if (!states.includes('fails') && lands) void run().catch(() => undefined)
+          scheduler.after(latencyMs(wires), `${name} fails`, () => end(() => reject(failed())))
+          return
+        }
+        if (isOver && !scheduler.chance(2)) return // aborted on its way, and did not arrive
+        const answer = run()
+        scheduler.after(latencyMs(wires), `${name} deliver`, () => end(() => resolve(answer)))
+      })
+    })
+
+  return {
+    location: store.location,
+    put: (key, chunks, signal) =>
+      call(`put ${key}`, { signal, run: () => store.put(key, chunks, new AbortController().signal) }),
+    putIfAbsent: (key, chunks) =>
+      call(`put-if-absent ${key}`, { signal: undefined, run: () => store.putIfAbsent(key, chunks) }),
+    get: (key, range, signal) =>
+      call(`get ${key}`, {
+        signal,
+        run: async () => {
+          const bytes = await store.get(key, range, new AbortController().signal)
+          if (bytes === undefined || range === undefined || !scheduler.chance(wires.rates.corrupt))
+            return bytes
+          count('F15 corrupt or short bytes')
+          return scheduler.chance(2)
+            ? bytes.subarray(0, -1)
+            : bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1)
+        },
+      }),
+    copyFrom: (location, key, signal) =>
+      call(`copy ${key}`, {
+        signal,
+        source: locations.get(location),
+        run: () => store.copyFrom(location, key, new AbortController().signal),
+      }),
+  }
+}
