@@ -102,7 +102,7 @@ type Found = 'unreachable' | 'empty' | { readonly incarnationId: string }
 async function look(deps: Deps, nodeId: number, node: StorageNode): Promise<Found> {
   for (let tries = 1; ; tries += 1) {
     try {
-      const incarnationId = await readIncarnation(deps, nodeId)
+      const incarnationId = await confirmedIncarnation(deps, nodeId, node)
       if (node.state === 'DOWN' || freshReporters(node, deps.clock.nowMs()).length > 0) {
         await putCanary(deps, nodeId)
       }
@@ -112,6 +112,19 @@ async function look(deps: Deps, nodeId: number, node: StorageNode): Promise<Foun
       if (tries >= deps.limits.probeTries) return 'unreachable'
     }
   }
+}
+
+/** What a bucket is called, read twice if it is not what it was: all that is on the node hangs on it. */
+async function confirmedIncarnation(
+  deps: Deps,
+  nodeId: number,
+  node: StorageNode,
+): Promise<string | undefined> {
+  const first = await readIncarnation(deps, nodeId)
+  if (first === node.incarnationId) return first
+  const second = await readIncarnation(deps, nodeId)
+  if (second === first || second === node.incarnationId) return second
+  throw new KafkaError('KAFKA_STORAGE_ERROR', `storage node names its bucket in two ways node=${nodeId}`)
 }
 
 async function putCanary(deps: Deps, nodeId: number): Promise<void> {

@@ -142,6 +142,23 @@ describe('the hold-down', () => {
 })
 
 describe('a storage node with another bucket', () => {
+  test.each(['missing', 'corrupt'] as const)(
+    'one read of its name that comes back %s is not believed: it is read again',
+    async (fault) => {
+      const deps = await testDeps()
+      await createTopic(deps)
+      const before = await nodeNow(deps, 1)
+      const isName = ({ key }: { key: string }) => key === 'incarnation'
+      deps.nodes.get(1)?.faults.once(isName, { fault })
+      await runController(deps)
+      expect(await nodeNow(deps, 1)).toMatchObject({
+        state: 'UP',
+        incarnation: 1,
+        nodeEpoch: before.nodeEpoch,
+      })
+    },
+  )
+
   test('an empty one is given a name, once, by whoever holds the lease', async () => {
     const { deps, topicId } = await cluster()
     const before = await nodeNow(deps, 1)
