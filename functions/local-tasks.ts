@@ -13,7 +13,10 @@ export interface LocalTasks extends TaskTrigger {
   stop(): Promise<void>
 }
 
-/** Runs each task at most once at a time; one that is triggered while it runs is run once more. */
+/**
+ * Runs each task at most once at a time, and few that copy; one that is triggered while it runs is run once more. A node that
+ * comes back has a task for every partition: requests want their share of the disk, too.
+ */
 export function localTasks(): LocalTasks {
   const running = new Map<string, Promise<void>>()
   const waiting = new Map<string, Task>()
@@ -30,14 +33,21 @@ export function localTasks(): LocalTasks {
       })
       .finally(() => {
         running.delete(name)
-        beginWaiting(name)
+        beginWaiting(CONTROLLER)
+        for (const next of waiting.keys()) {
+          if (running.size > MAX_COPYING) break
+          beginWaiting(next)
+        }
       })
     running.set(name, done)
   }
 
+  const copying = () => running.size - (running.has(CONTROLLER) ? 1 : 0)
+
   const beginWaiting = (name: string) => {
     const task = waiting.get(name)
     if (task === undefined || started === undefined || running.has(name)) return
+    if (task.task === 'catchUp' && copying() >= MAX_COPYING) return
     waiting.delete(name)
     begin(name, (deps) => runTask(deps, task))
   }
@@ -66,6 +76,7 @@ export function localTasks(): LocalTasks {
 
 const CONTROLLER = 'controller'
 const STOP_MS = 1000
+const MAX_COPYING = 4
 
 /** Tasks of one name are the same work. */
 function nameOf(task: Task): string {
