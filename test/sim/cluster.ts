@@ -1,4 +1,3 @@
-import { systemClock } from '../../functions/system.ts'
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
 import type { Item } from '../../shared/core/update-plan.ts'
 import { openInMemory } from '../../shared/embedded/data-directory.ts'
@@ -78,12 +77,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   const randomBytes = (count: number) =>
     Uint8Array.from({ length: count }, () => scheduler.random.integer(0, 255))
   const { documents, nodes } = stores
-  const { clusterId } = await bootCluster({
-    documents,
-    nodes,
-    clock: { ...systemClock, nowMs: scheduler.nowMs },
-    randomBytes,
-  })
+  const { clusterId } = await bootCluster({ documents, nodes, clock: stillClock(scheduler), randomBytes })
   const exercised: Exercised = {}
   const nodeStates = new Map<number, NodeState>()
   const locations = new Map([...nodes].map(([nodeId, { location }]) => [location, nodeId]))
@@ -264,6 +258,16 @@ function simulatedClock(scheduler: Scheduler, environment: Environment, offsetMs
         },
       }
     },
+    giveWay: async () => undefined,
+  }
+}
+
+/** The clock of the start, which meets no fault: nothing waits, and no time-out fires. */
+function stillClock({ nowMs }: Scheduler): Clock {
+  return {
+    nowMs,
+    sleep: async () => undefined,
+    timeout: () => ({ signal: new AbortController().signal, cancel: () => undefined }),
     giveWay: async () => undefined,
   }
 }

@@ -1,0 +1,60 @@
+/** What a sweep must have met to be worth anything: name, and the counters of a run that it sums up. */
+const ROWS: readonly (readonly [string, readonly string[]])[] = [
+  ['request lost', ['F1 request lost']],
+  ['answer lost', ['F2 answer lost']],
+  ['applied late', ['F3 applied late']],
+  ['executed twice', ['F4 executed twice']],
+  ['throttled', ['F5 throttled']],
+  ['read failed', ['read fails']],
+  ['process crashed', ['F6 crash', 'F6 background crash']],
+  ['process frozen', ['F7 freeze', 'F7 background freeze']],
+  ['background task doubled', ['F8 task doubled']],
+  ['background task lost', ['F9 task lost']],
+  ['node failed', ['node fails']],
+  ['node hung', ['node hangs']],
+  ['node cut off from one process', ['node cut off from one']],
+  ['node wiped', ['F11 node wiped']],
+  ['stale read', ['F12 stale read']],
+  ['stale index', ['F12 stale index']],
+  ['corrupt or short bytes', ['F15 corrupt or short bytes']],
+  ['object call or answer lost', ['object call lost', 'object answer lost']],
+  ['fences', ['fences']],
+  ['elections', ['elections']],
+  ['truncations', ['truncations']],
+  ['unclean elections', ['unclean elections']],
+  ['leader moves', ['leader moves']],
+  ['ISR shrinks', ['ISR shrinks']],
+  ['ISR grows', ['ISR grows']],
+  ['joins', ['joins']],
+  ['holes opened', ['holes opened']],
+  ['replicas replaced', ['replicas replaced']],
+  ['min.insync.replicas changed', ['minIsr changed']],
+  ['tails paged', ['tails trimmed']],
+  ['ambiguous answers', ['send info']],
+  ['refusals', ['send fail']],
+]
+
+/** A row of the table: seeds in which it came about, and how often in all. */
+export interface ExercisedRow {
+  readonly what: string
+  readonly seeds: number
+  readonly times: number
+}
+
+/** Sums up runs. */
+export function newTally() {
+  const seeds = new Map<string, number>()
+  const times = new Map<string, number>()
+  return {
+    add(exercised: Readonly<Record<string, number>>): void {
+      for (const [what, counters] of ROWS) {
+        const count = counters.reduce((sum, counter) => sum + (exercised[counter] ?? 0), 0)
+        if (count > 0) seeds.set(what, (seeds.get(what) ?? 0) + 1)
+        times.set(what, (times.get(what) ?? 0) + count)
+      }
+    },
+    rows(): readonly ExercisedRow[] {
+      return ROWS.map(([what]) => ({ what, seeds: seeds.get(what) ?? 0, times: times.get(what) ?? 0 }))
+    },
+  }
+}
