@@ -147,7 +147,7 @@ export function setMinIsr(head: Head, minIsr: number): UpdatePlan {
  */
 export function settleDue(head: Head, nextMs: number | undefined): UpdatePlan {
   const asRead = [
-    equal(['leaderEpoch'], head.leaderEpoch),
+    ...ofEpochs(head),
     head.dueAtMs === undefined ? absent(['dueAtMs']) : equal(['dueAtMs'], head.dueAtMs),
     // Two causes within one millisecond look the same.
     ...(Object.keys(head.holeStart).length === 0 ? [fewer(['holeStart'], 1)] : []),

@@ -81,7 +81,8 @@ export const LIMITS = {
   settledRetryMs: 86_400_000,
   /** When a partition is looked at again whose leader or replicas wait for a node, or for copies. */
   leaderlessRetryMs: 10_000,
-  waitRetryMs: 60_000,
+  /** Long: a node that comes up tells every partition by a walk. */
+  waitRetryMs: 600_000,
   catchUpRetryMs: 30_000,
   /** How long a waking controller waits for another one's lease, and how often it asks. */
   leaseWaitMs: 6000,

@@ -130,29 +130,42 @@ async function pagedBeyond(visit: Visit, logEndOffset: number): Promise<readonly
   }
 }
 
-/** When the partition is to be looked at again. One that is not due yet stays as it is. */
+/** Says when the partition is to be looked at again, unless it is listed for a time between now and then. */
 async function rest(visit: Visit, step: Step): Promise<Head | undefined> {
   const { control, partition, head, nowMs } = visit
-  const { limits, log } = control.deps
   // Once, not at every look: the fence, or the loss of the last bucket, comes right before.
   if (step.step === 'leaderless' && visit.steps > 0) {
-    log.warn('no replica can be elected', { partition: partitionName(partition), isr: head.isr })
+    const facts = { partition: partitionName(partition), isr: head.isr }
+    control.deps.log.warn('no replica can be elected', facts)
   }
-  if (head.dueAtMs === undefined || head.dueAtMs > nowMs) return head
+  const { dueAtMs } = head
+  const nextMs = nextLookMs(visit, step)
+  if (nextMs === undefined) {
+    // It needs nothing: whatever it is listed for later is not the controller's.
+    return dueAtMs === undefined || dueAtMs > nowMs ? head : write(visit, settled(visit))
+  }
+  const isListed = dueAtMs !== undefined && dueAtMs > nowMs && dueAtMs <= nextMs
+  return isListed ? head : write(visit, settleDue(head, nextMs))
+}
+
+/** When a partition that waits for something is worth another look; undefined when it waits for nothing. */
+function nextLookMs({ control, nowMs }: Visit, step: Step): number | undefined {
+  const { limits } = control.deps
   switch (step.step) {
     case 'leaderless':
-      return write(visit, settleDue(head, nowMs + limits.leaderlessRetryMs))
+      return nowMs + limits.leaderlessRetryMs
     case 'catchUp':
-      return write(visit, settleDue(head, nowMs + limits.catchUpRetryMs))
-    case 'wait': {
-      const untilMs = step.untilMs ?? nowMs + limits.waitRetryMs
-      return write(visit, settleDue(head, Math.max(untilMs, nowMs + 1)))
-    }
-    default: {
-      const isEmpty = head.logEndOffset === head.sealedEnd && Object.keys(head.openTransactions).length === 0
-      return write(visit, settleDue(head, isEmpty ? undefined : nowMs + limits.settledRetryMs))
-    }
+      return nowMs + limits.catchUpRetryMs
+    case 'wait':
+      return Math.max(step.untilMs ?? nowMs + limits.waitRetryMs, nowMs + 1)
+    default:
+      return undefined
   }
+}
+
+function settled({ control, head, nowMs }: Visit): UpdatePlan {
+  const isEmpty = head.logEndOffset === head.sealedEnd && Object.keys(head.openTransactions).length === 0
+  return settleDue(head, isEmpty ? undefined : nowMs + control.deps.limits.settledRetryMs)
 }
 
 /** The head after a write, or the one that refused it; undefined when it is gone. */
