@@ -70,11 +70,14 @@ export async function produceOnce(
   return { kind: row.effect === 'none' ? 'refused' : 'unknown', errorName: row.errorName }
 }
 
-/** All batches of partition 0, from offset 0 to the high watermark, in the order in which they are fetched. */
-export async function readLog(endpoint: string, topic: string): Promise<LogBatch[]> {
+/** All batches of a partition, from offset 0 to the high watermark, in the order in which they are fetched. */
+export async function readLog(endpoint: string, topic: string, partitionIndex = 0): Promise<LogBatch[]> {
   const log: LogBatch[] = []
   for (let nextOffset = 0; ; ) {
-    const { highWatermark, batches } = await fetchFrom(endpoint, topic, nextOffset)
+    const { highWatermark, batches } = await fetchFrom(endpoint, topic, {
+      partitionIndex,
+      fetchOffset: nextOffset,
+    })
     for (const { header, bytes } of splitBatches(batches)) {
       const records = decodeBatch(bytes, nodeCodecs, { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES })
       log.push({ baseOffset: header.baseOffset, bytes, records })
@@ -86,8 +89,12 @@ export async function readLog(endpoint: string, topic: string): Promise<LogBatch
   }
 }
 
-async function fetchFrom(endpoint: string, topic: string, fetchOffset: number) {
-  const partitions = [{ partitionIndex: 0, fetchOffset, partitionMaxBytes: 4 * 1024 * 1024 }]
+async function fetchFrom(
+  endpoint: string,
+  topic: string,
+  from: { readonly partitionIndex: number; readonly fetchOffset: number },
+) {
+  const partitions = [{ ...from, partitionMaxBytes: 4 * 1024 * 1024 }]
   const body = JSON.stringify({ maxWaitMs: 0, topics: [{ name: topic, partitions }] })
   const answer = await post(endpoint, 'fetch', { body, accept: FRAME_TYPE })
   if (answer.status !== 200) throw new Error(`fetch failed answer=${await answer.text()}`)
@@ -115,7 +122,7 @@ interface Sent {
 }
 
 /** Where nothing listened, nothing was sent; a connection that broke, or stayed silent, tells nothing. */
-function networkOutcome(error: unknown): Outcome {
+export function networkOutcome(error: unknown): Outcome {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
   return { kind: code === 'ECONNREFUSED' ? 'refused' : 'unknown', errorName: code }

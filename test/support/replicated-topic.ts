@@ -3,6 +3,7 @@ import { type Transport, transport } from '../../client/index.ts'
 import type { PartitionMetadata } from '../../shared/protocol/api/metadata.ts'
 import type { NodeAction } from '../../shared/protocol/api/node-faults.ts'
 import type { ProduceResponse } from '../../shared/protocol/api/produce.ts'
+import { networkOutcome } from './raw-client.ts'
 
 /** What a produce came to. `refused`: it has no effect. `unknown`: it may have one, or may have one yet. */
 export type Answer =
@@ -18,21 +19,27 @@ export interface Sent {
   readonly producer?: { readonly producerId: number; readonly baseSequence: number }
 }
 
-/** A topic of a running service, and the service's storage nodes. */
+/** A topic of a service, which may be killed and listen elsewhere afterwards, and the service's storage nodes. */
 export interface ReplicatedTopic {
   readonly name: string
+  readonly topicId: string
+  /** Where the service listens. */
+  readonly endpoint: () => string
   readonly log: Transport
   /** Sends once, and never again. */
   produce(sent: Sent): Promise<Answer>
   /** Every record of a partition from `from` up to the high watermark: its value by offset. */
   read(partitionIndex: number, from?: number): Promise<Map<number, string>>
   partitions(): Promise<readonly PartitionMetadata[]>
-  /** Polls until it holds. Rejects with what it saw last. */
+  /** Polls until it holds, for a minute unless told. Rejects with what it saw last. */
   until(
     fact: string,
     holds: (partitions: readonly PartitionMetadata[]) => boolean | Promise<boolean>,
+    patienceMs?: number,
   ): Promise<void>
   node(nodeId: number, action: NodeAction): Promise<void>
+  /** Which bucket a node has, counted. */
+  incarnation(nodeId: number): Promise<number>
   /** A line per partition, as the command line describes them. */
   describe(): Promise<string>
 }
@@ -41,6 +48,8 @@ export interface ReplicatedTopic {
 const PATIENCE_MS = 60_000
 const POLL_MS = 20
 const REQUEST_TIMEOUT_MS = 30_000
+/** Stands for where the service listens. */
+const SERVICE = 'http://service'
 
 /** Every replica of every partition is in sync. */
 export const isFull = (partitions: readonly PartitionMetadata[]) =>
@@ -50,21 +59,25 @@ export const isFull = (partitions: readonly PartitionMetadata[]) =>
 
 /** Creates a topic with three replicas of each partition, of which two have to have what is acknowledged. */
 export async function replicatedTopic(
-  endpoint: string,
+  endpoint: () => string,
   name: string,
   numPartitions: number,
 ): Promise<ReplicatedTopic> {
-  const log = transport({ endpoint })
+  const log = transport({
+    endpoint: SERVICE,
+    fetch: (input, init) => fetch(String(input).replace(SERVICE, endpoint()), init),
+  })
   const topic = { name, numPartitions, replicationFactor: 3 }
-  const created = await log.call('create-topics', { topics: [topic] })
-  if (created.topics[0]?.errorCode !== 0) throw new Error(`topic not created ${JSON.stringify(created)}`)
+  const [created] = (await log.call('create-topics', { topics: [topic] })).topics
+  const topicId = created !== undefined && 'topicId' in created ? created.topicId : undefined
+  if (topicId === undefined) throw new Error(`topic not created ${JSON.stringify(created)}`)
 
   const partitions = async () => {
     const { topics } = await log.call('metadata', { topics: [{ name }], includeOffsets: true })
     return topics[0]?.partitions ?? []
   }
-  const until: ReplicatedTopic['until'] = async (fact, holds) => {
-    const giveUpAtMs = performance.now() + PATIENCE_MS
+  const until: ReplicatedTopic['until'] = async (fact, holds, patienceMs = PATIENCE_MS) => {
+    const giveUpAtMs = performance.now() + patienceMs
     for (;;) {
       const now = await partitions()
       if (await holds(now)) return
@@ -74,13 +87,19 @@ export async function replicatedTopic(
   }
   return {
     name,
+    topicId,
+    endpoint,
     log,
     partitions,
     until,
-    produce: (sent) => produce(endpoint, name, sent),
+    produce: (sent) => produce(endpoint(), name, sent).catch(networkOutcome),
     read: (partitionIndex, from = 0) => readAll(log, { name, partitionIndex, from }),
     node: async (nodeId, action) => {
       await log.nodeAction(nodeId, action)
+    },
+    incarnation: async (nodeId) => {
+      const { nodes } = await log.call('describe-cluster', {})
+      return nodes.find((node) => node.nodeId === nodeId)?.incarnation ?? 0
     },
     describe: async () => (await partitions()).map(describeLine).join('\n'),
   }

@@ -22,34 +22,46 @@ export interface Load {
   readonly problems: string[]
   /** Resolves when each partition has acknowledged a batch that was first sent after now. */
   nextAcknowledgements(): Promise<void>
+  /** Batches acknowledged so far. */
+  acknowledged(): number
+  /** Resolves when so many more batches are acknowledged. */
+  acknowledgements(more: number): Promise<void>
+  /** From now on a producer begins its next batch so long after the one before, or as soon as that is acknowledged. */
+  pace(ms: number): void
   /** The longest time without an acknowledgement of any partition since the last call, in ms. */
   longestGapMs(): number
   /** Nothing new is sent; resolves when nothing is in flight. */
   stop(): Promise<void>
 }
 
-/** Pause between two batches of one producer: with six of them some 150 batches a second. */
+/** From one batch of a producer to its next: with six of them 150 to 240 batches a second. */
 const PACE_MS = 25
 /** Pause before a batch that was refused is sent again, as clients do. */
 const RETRY_MS = 100
 const PATIENCE_MS = 60_000
+const POLL_MS = 20
 /** The first id of a producer; each has its own. */
 const PRODUCER_ID = 1000
 
-/** For each partition a producer with sequences, one without, and a consumer, all with acks=all. */
-export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load {
+/** For each of `partitions` a consumer and so many pairs of producers, one of them with sequences, all with acks=all. */
+export function startLoad(
+  topic: ReplicatedTopic,
+  { partitions, pairs = 1 }: { readonly partitions: readonly number[]; readonly pairs?: number },
+): Load {
   const sent: LoadBatch[] = []
   const errors: Record<string, number> = {}
   const problems: string[] = []
-  const lastAckMs = Array.from({ length: partitionCount }, () => performance.now())
+  const lastAckMs = new Map(partitions.map((partitionIndex) => [partitionIndex, performance.now()]))
   let longestMs = 0
+  let acknowledgedBatches = 0
+  let paceMs = PACE_MS
   let isOver = false
   let waiters: { readonly sinceMs: number; readonly missing: Set<number>; readonly done: () => void }[] = []
 
   const acknowledged = (partitionIndex: number, sentAtMs: number) => {
     const nowMs = performance.now()
-    longestMs = Math.max(longestMs, nowMs - (lastAckMs[partitionIndex] ?? nowMs))
-    lastAckMs[partitionIndex] = nowMs
+    longestMs = Math.max(longestMs, nowMs - (lastAckMs.get(partitionIndex) ?? nowMs))
+    lastAckMs.set(partitionIndex, nowMs)
     for (const { sinceMs, missing, done } of waiters) {
       if (sentAtMs >= sinceMs) missing.delete(partitionIndex)
       if (missing.size === 0) done()
@@ -60,6 +72,7 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
   const learn = (batch: LoadBatch, answer: Answer, sentAtMs: number): boolean => {
     if (answer.kind === 'acknowledged') {
       batch.baseOffset = answer.baseOffset
+      acknowledgedBatches += 1
       acknowledged(batch.partitionIndex, sentAtMs)
       return true
     }
@@ -73,10 +86,10 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
     return answer.kind === 'unknown' && !batch.isIdempotent
   }
 
-  const produce = async (partitionIndex: number, isIdempotent: boolean) => {
+  const produce = async (partitionIndex: number, pair: number, isIdempotent: boolean) => {
     let baseSequence = 0
     for (let number = 0; !isOver; number += 1) {
-      const kind = isIdempotent ? 'i' : 'p'
+      const kind = `${isIdempotent ? 'i' : 'p'}${pair}-`
       const values = Array.from(
         { length: 1 + (number % 3) },
         (_, at) => `${partitionIndex}${kind}${number}.${at}`,
@@ -89,7 +102,8 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
         mayBeThere: false,
       }
       sent.push(batch)
-      const sequence = { producerId: PRODUCER_ID + partitionIndex, baseSequence }
+      const begunAtMs = performance.now()
+      const sequence = { producerId: PRODUCER_ID + partitionIndex * pairs + pair, baseSequence }
       const producer = isIdempotent ? { producer: sequence } : {}
       for (;;) {
         const sentAtMs = performance.now()
@@ -97,7 +111,8 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
         await wait(RETRY_MS)
       }
       baseSequence += values.length
-      await wait(PACE_MS)
+      const leftMs = begunAtMs + paceMs - performance.now()
+      if (leftMs > 0) await wait(leftMs)
     }
   }
 
@@ -105,8 +120,8 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
     let fetchOffset = 0
     let lastFetchedEpoch = -1
     while (!isOver) {
-      const partitions = [{ partitionIndex, fetchOffset, lastFetchedEpoch }]
-      const topics = [{ name: topic.name, partitions }]
+      const rows = [{ partitionIndex, fetchOffset, lastFetchedEpoch }]
+      const topics = [{ name: topic.name, partitions: rows }]
       const answer = await topic.log.call('fetch', { maxWaitMs: 200, topics }).catch(() => undefined)
       const row = answer?.topics[0]?.partitions[0]
       if (row === undefined || rowError(row) !== undefined) {
@@ -128,16 +143,20 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
   }
 
   const seen = new Map<string, string>()
-  const indexes = Array.from({ length: partitionCount }, (_, partitionIndex) => partitionIndex)
-  const running = indexes.flatMap((index) => [produce(index, true), produce(index, false)])
-  const consuming = indexes.map(consume)
+  const running = partitions.flatMap((index) =>
+    Array.from({ length: pairs }, (_, pair) => [
+      produce(index, pair, true),
+      produce(index, pair, false),
+    ]).flat(),
+  )
+  const consuming = partitions.map(consume)
   return {
     sent,
     errors,
     problems,
     nextAcknowledgements: async () => {
       const { promise, resolve } = Promise.withResolvers<'all'>()
-      const missing = new Set(indexes)
+      const missing = new Set(partitions)
       waiters.push({ sinceMs: performance.now(), missing, done: () => resolve('all') })
       const late = wait(PATIENCE_MS, 'late' as const, { ref: false })
       if ((await Promise.race([promise, late])) === 'late') {
@@ -146,16 +165,29 @@ export function startLoad(topic: ReplicatedTopic, partitionCount: number): Load 
         )
       }
     },
+    acknowledged: () => acknowledgedBatches,
+    acknowledgements: async (more) => {
+      const wanted = acknowledgedBatches + more
+      while (acknowledgedBatches < wanted) {
+        if (performance.now() - Math.max(...lastAckMs.values()) > PATIENCE_MS) {
+          throw new Error(`nothing is acknowledged errors=${JSON.stringify(errors)}`)
+        }
+        await wait(POLL_MS)
+      }
+    },
+    pace: (ms) => {
+      paceMs = ms
+    },
     longestGapMs: () => {
       const nowMs = performance.now()
-      const longest = Math.max(longestMs, ...lastAckMs.map((ms) => nowMs - ms))
+      const longest = Math.max(longestMs, ...[...lastAckMs.values()].map((ms) => nowMs - ms))
       longestMs = 0
       return longest
     },
     stop: async () => {
       isOver = true
       await Promise.all([...running, ...consuming])
-      for (const partitionIndex of indexes) {
+      for (const partitionIndex of partitions) {
         const log = await topic.read(partitionIndex)
         for (const [place, value] of seen) {
           const [partition, offset] = place.split('/').map(Number)
