@@ -1,4 +1,5 @@
 import type { Price } from './prices.ts'
+import { print } from './print-table.ts'
 import { type RequestCounts, total } from './request-counts.ts'
 import { unitsPerRequest } from './request-targets.ts'
 import type { FetchCounts, ProduceCounts, ProduceWorkload } from './request-workloads.ts'
@@ -83,15 +84,4 @@ function ofUnits(operation: string) {
 
 function dollars(amount: number): string {
   return amount.toFixed(2)
-}
-
-function print(rows: readonly Columns[]): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  for (const row of rows) {
-    const cells = row.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-    )
-    console.log(cells.join('  ').trimEnd())
-  }
-  console.log()
 }

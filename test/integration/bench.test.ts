@@ -7,7 +7,7 @@ const run = (script: string, option: string) => {
   return spawnSync(process.execPath, [path, option], { encoding: 'utf8' })
 }
 
-test.each(['requests', 'throughput', 'cold-start'])('bench:%s prints its usage', (script) => {
+test.each(['requests', 'failover', 'throughput', 'cold-start'])('bench:%s prints its usage', (script) => {
   const usage = `usage: npm run bench:${script} -- [--json]`
   expect(run(script, '--help')).toMatchObject({
     status: 0,
