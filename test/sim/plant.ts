@@ -1,0 +1,49 @@
+import { registerHooks } from 'node:module'
+import { BUGS, type PlantedBug } from './bugs.ts'
+
+/**
+ * Plants one bug: `PLANT=<name> node --import ./test/sim/plant.ts …` runs the product with the named mutation of bugs.ts
+ * in place of the text that it removes. The product itself carries no switch for it. Without PLANT nothing is changed.
+ */
+const name = process.env.PLANT
+const bug = name === undefined ? undefined : named(name)
+let isPlanted = false
+
+if (bug !== undefined) {
+  const url = new URL(`../../${bug.file}`, import.meta.url).href
+  registerHooks({
+    load: (loaded, context, nextLoad) => {
+      const module = nextLoad(loaded, context)
+      if (loaded !== url) return module
+      if (module.source === undefined || module.source === null) throw new Error(`no source of ${bug.file}`)
+      const text = typeof module.source === 'string' ? module.source : new TextDecoder().decode(module.source)
+      isPlanted = true
+      return { ...module, source: mutated(text, bug) }
+    },
+  })
+  process.on('exit', () => {
+    if (isPlanted) return
+    process.stderr.write(`${bug.name} was not planted: ${bug.file} was not loaded\n`)
+    process.exitCode = 1
+  })
+}
+
+/** Throws unless `wanted` is what this process runs with. */
+export function requirePlanted(wanted: string | undefined): void {
+  if (name === wanted && (wanted === undefined || isPlanted)) return
+  throw new Error(`not planted: ${wanted}`)
+}
+
+/** The module's text with the bug in it. Throws unless the text that it removes stands there exactly once. */
+export function mutated(text: string, { name, file, find, replace, imports }: PlantedBug): string {
+  const times = text.split(find).length - 1
+  if (times !== 1) throw new Error(`${name}: what is to be replaced stands ${times} times in ${file}`)
+  const changed = text.replace(find, () => replace)
+  return imports === undefined ? changed : `${imports};${changed}`
+}
+
+function named(wanted: string): PlantedBug {
+  const found = BUGS.find((known) => known.name === wanted)
+  if (found === undefined) throw new Error(`no such bug: ${wanted}`)
+  return found
+}
