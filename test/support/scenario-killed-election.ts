@@ -44,7 +44,9 @@ export function killedInElection(
       await load.nextAcknowledgements()
       const gapMs = Math.round(load.longestGapMs())
       longestGapMs = Math.max(longestGapMs, gapMs)
-      say(`killed ${delayMs} ms after node ${node} was down, with ${left.at(-1)}: longest gap ${gapMs} ms`)
+      say(
+        `killed ${delayMs} ms after node ${node} was down, with ${left.at(-1) ?? 'no look at the store'}: longest gap ${gapMs} ms`,
+      )
       await topic.node(node, 'restore')
       await topic.until('a full ISR', isFull)
     }
