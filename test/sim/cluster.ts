@@ -53,6 +53,8 @@ export interface Cluster {
   onWrite: (key: Key, before: Item | undefined, after: Item | undefined) => void
   /** Errors that the services logged as unexpected: bugs. */
   readonly bugs: string[]
+  /** The run is over: nothing that is still under way goes on. */
+  close(): void
 }
 
 const NO_FAULTS = {
@@ -217,6 +219,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     count,
     onWrite: () => undefined,
     bugs,
+    close: stores.close,
   }
   for (let index = 0; index < configuration.environments; index += 1) environments.push(newEnvironment())
   const tick = () => {
