@@ -1,5 +1,5 @@
 import type { ConfigEntry } from '../shared/protocol/api/configs.ts'
-import type { PartitionMetadata } from '../shared/protocol/api/metadata.ts'
+import type { PartitionMetadata, Truncation } from '../shared/protocol/api/metadata.ts'
 import type { FoundTopic } from './find-topic.ts'
 import { namedValues, table } from './table.ts'
 
@@ -31,7 +31,29 @@ export function describedText(topic: FoundTopic, configs: readonly ConfigEntry[]
 
 /** A line per partition, as kafka-topics prints where only some are asked for. */
 export function partitionsText({ name, partitions }: FoundTopic): string {
-  return partitions.map((partition) => `\t${partitionText(name, partition)}\n`).join('')
+  return partitions.map((partition) => partitionLines(name, partition)).join('')
+}
+
+/** The partition, and a line for each truncation of its log. */
+function partitionLines(topic: string, partition: PartitionMetadata): string {
+  const truncations = (partition.truncations ?? []).map(
+    (truncation) => `\t${truncationText(topic, partition.partitionIndex, truncation)}\n`,
+  )
+  return `\t${partitionText(topic, partition)}\n${truncations.join('')}`
+}
+
+function truncationText(topic: string, partition: number, truncation: Truncation): string {
+  const { leaderEpoch, fromOffset, toOffset, committedTo, reason, atMs } = truncation
+  return namedValues({
+    Topic: topic,
+    Partition: partition,
+    TruncatedFrom: fromOffset,
+    TruncatedTo: toOffset,
+    CommittedTo: committedTo,
+    LeaderEpoch: leaderEpoch,
+    Reason: reason,
+    At: new Date(atMs).toISOString(),
+  })
 }
 
 function partitionText(topic: string, partition: PartitionMetadata): string {

@@ -25,6 +25,16 @@ const topic = {
       lastStableOffset: 6,
       logStartOffset: 0,
       logEndOffset: 8,
+      truncations: [
+        {
+          leaderEpoch: 3,
+          fromOffset: 5,
+          toOffset: 9,
+          committedTo: 6,
+          reason: 'unclean leader election',
+          atMs: Date.UTC(2026, 10, 21),
+        },
+      ],
     },
     {
       errorCode: 5,
@@ -50,6 +60,7 @@ describe('topics', () => {
       [
         'Topic: orders\tTopicId: AAAAAAAAAAAAAAAAAAAAAA\tPartitionCount: 2\tReplicationFactor: 2\tConfigs: retention.ms=1,cleanup.policy=compact',
         '\tTopic: orders\tPartition: 0\tLeader: 1\tLeaderEpoch: 4\tReplicas: 1,2\tIsr: 1\tHighWatermark: 7\tLastStableOffset: 6\tLogStartOffset: 0\tLogEndOffset: 8',
+        '\tTopic: orders\tPartition: 0\tTruncatedFrom: 5\tTruncatedTo: 9\tCommittedTo: 6\tLeaderEpoch: 3\tReason: unclean leader election\tAt: 2026-11-21T00:00:00.000Z',
         '\tTopic: orders\tPartition: 1\tLeader: none\tLeaderEpoch: 0\tReplicas: 2,0\tIsr: \tHighWatermark: -1\tLastStableOffset: -1\tLogStartOffset: -1\tLogEndOffset: -1',
         '',
       ].join('\n'),
