@@ -66,7 +66,8 @@ async function visit(): Promise<void> {
 
 function lineOf({ name, rule }: PlantedBug, found: Found | undefined): string {
   const seed = found === undefined ? 'NOT FOUND' : `seed ${found.seed}`
-  return [name.padEnd(40), seed.padEnd(10), (found?.problem ?? '').slice(0, 110).padEnd(110), rule].join('  ')
+  const problem = found?.problem.split('\n')[0] ?? ''
+  return [name.padEnd(40), seed.padEnd(10), problem.slice(0, 110).padEnd(110), rule].join('  ')
 }
 
 /** Only bugs that there still are, in their order. */
