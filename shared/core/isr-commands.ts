@@ -132,6 +132,37 @@ export function replaceReplica(head: Head, lost: string, successor: string, nowM
   }
 }
 
+/**
+ * A replica's copy at `fromOffset` is gone or damaged: it holds what is below, and is given the rest anew. Not for the leader,
+ * which is fenced first; a partition may be without one here.
+ */
+export function loseCopies(head: Head, replica: string, fromOffset: number, nowMs: number): UpdatePlan {
+  const isr = head.isr.filter((other) => other !== replica)
+  const restored = restoreHighWatermark(head, { isr })
+  const holeStart = ['holeStart', replica]
+  const before = head.holeStart[replica]
+  return {
+    checks: [
+      ...ofEpochs(head),
+      before === undefined ? absent(holeStart) : equal(holeStart, before),
+      ...restored.checks,
+    ],
+    changes: [
+      set(['isr'], isr),
+      set(
+        ['joining'],
+        head.joining.filter((other) => other !== replica),
+      ),
+      set(holeStart, Math.min(before ?? fromOffset, fromOffset)),
+      remove(['holeEnd', replica]),
+      setIfAbsent(['holeSince', replica], nowMs),
+      ...newPartitionEpoch(head),
+      set(['dueAtMs'], nowMs),
+      ...restored.changes,
+    ],
+  }
+}
+
 /** min.insync.replicas was changed: who planned by the old one plans again. */
 export function setMinIsr(head: Head, minIsr: number): UpdatePlan {
   const restored = restoreHighWatermark(head, { minIsr })

@@ -1,10 +1,12 @@
 import {
+  absent,
   anyOf,
   type Change,
   type Check,
   copyPlus,
   equal,
   fewer,
+  greaterOrEqual,
   lessOrEqual,
   present,
   remove,
@@ -32,8 +34,8 @@ export interface StorageNode {
   readonly wentDownAtMs: number
   /** Who saw it fail, and when. */
   readonly reports: Readonly<Record<string, number>>
-  /** The incarnation under which an object was missed that it must have; 0 = none. */
-  readonly lostIncarnation: number
+  /** Copies that are gone or damaged: by the key of the partition, the first offset that readers missed here. */
+  readonly lost: Readonly<Record<string, number>>
   /** All topics up to this name were told of the last change; undefined once all were. */
   readonly walkedTo: string | undefined
 }
@@ -47,6 +49,8 @@ const MAX_REPORTERS = 16
 /** So many environments that saw a node fail outweigh one probe that did not: it may be cut off from them only. */
 const REPORTERS_TO_BELIEVE = 3
 const REPORT_AGE_MS = 30_000
+/** Partitions with lost copies that a node's document lists; readers miss the others again. */
+const MAX_LOST_PARTITIONS = 16
 
 /** A node whose bucket was just registered. */
 export function newStorageNode(registered: Pick<StorageNode, 'zone' | 'incarnationId'>): StorageNode {
@@ -60,7 +64,7 @@ export function newStorageNode(registered: Pick<StorageNode, 'zone' | 'incarnati
     holdDownMs: 0,
     wentDownAtMs: 0,
     reports: {},
-    lostIncarnation: 0,
+    lost: {},
     walkedTo: undefined,
   }
 }
@@ -90,11 +94,32 @@ export function reportNode(reporter: string, nowMs: number): UpdatePlan {
   }
 }
 
-/** An object that a replica of this incarnation must have was not there. */
-export function reportLoss(incarnation: number): UpdatePlan {
+/** A batch that the replica of this incarnation must have is gone there, or damaged. */
+export interface LostCopy {
+  readonly incarnation: number
+  /** The key of the partition. */
+  readonly pk: string
+  readonly offset: number
+}
+
+/** A reader missed a copy that another replica has. The first offset of a partition is kept: what follows is copied anew. */
+export function reportLoss({ incarnation, pk, offset }: LostCopy): UpdatePlan {
+  const own = ['lost', pk]
   return {
-    checks: [equal(['incarnation'], incarnation)],
-    changes: [set(['lostIncarnation'], incarnation)],
+    checks: [
+      equal(['incarnation'], incarnation),
+      anyOf([absent(own), greaterOrEqual(own, offset)]),
+      anyOf([present(own), fewer(['lost'], MAX_LOST_PARTITIONS)]),
+    ],
+    changes: [set(own, offset)],
+  }
+}
+
+/** The partition knows of the lost copy, or is no more. */
+export function endLoss(node: StorageNode, controllerEpoch: number, pk: string): UpdatePlan {
+  return {
+    checks: [...writtenBy(node, controllerEpoch), equal(['lost', pk], node.lost[pk] ?? 0)],
+    changes: [remove(['lost', pk]), set(['controllerEpoch'], controllerEpoch)],
   }
 }
 
@@ -129,7 +154,7 @@ export function nodeLostData(node: StorageNode, controllerEpoch: number, incarna
     set(['state'], 'RECOVERING'),
     set(['incarnation'], node.incarnation + 1),
     set(['incarnationId'], incarnationId),
-    set(['lostIncarnation'], 0),
+    set(['lost'], {}),
     set(['reports'], {}),
   ])
 }

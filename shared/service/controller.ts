@@ -5,6 +5,7 @@ import { acquireLease } from './controller-lease.ts'
 import type { Deps } from './deps.ts'
 import { DUE_SHARDS, reconcileDue, type Work } from './due-work.ts'
 import type { Partition } from './heads.ts'
+import { giveUpLostCopies } from './lost-copies.ts'
 import { readNodes } from './nodes.ts'
 import { allNodesAnswer, changeNode, claimNodes, endRecovery, probeNodes } from './probe-nodes.ts'
 import { reconcileEach } from './reconcile-each.ts'
@@ -26,8 +27,9 @@ export async function runController(deps: Deps): Promise<void> {
       for (let rounds = 0; rounds < deps.limits.maxControllerRounds; rounds += 1) {
         await probeNodes(control)
         const walk = await walkTopics(control)
+        const lost = await giveUpLostCopies(control)
         const due = await reconcileDue(control)
-        if (walk.done + due.done + walk.failed + due.failed === 0) return
+        if (walk.done + lost + due.done + walk.failed + due.failed === 0) return
         if (walk.failed + due.failed > 0) failedRounds += 1
         if (failedRounds >= MAX_FAILED_ROUNDS) return
       }
@@ -77,8 +79,8 @@ export async function underLease<T>(
   }
 }
 
-function needsController({ state, walkedTo, reports, lostIncarnation, incarnation }: StorageNode): boolean {
-  const isReported = Object.keys(reports).length > 0 || lostIncarnation === incarnation
+function needsController({ state, walkedTo, reports, lost }: StorageNode): boolean {
+  const isReported = Object.keys(reports).length > 0 || Object.keys(lost).length > 0
   return state !== 'UP' || walkedTo !== undefined || isReported
 }
 

@@ -57,9 +57,6 @@ export async function probeNode(control: Control, nodeId: number): Promise<void>
     const { incarnationId } = found
     deps.log.warn('storage node has another bucket', { node: nodeId, was: node.incarnationId, incarnationId })
     await changeNode(control, nodeId, nodeLostData(node, controllerEpoch, incarnationId))
-  } else if (node.lostIncarnation === node.incarnation) {
-    deps.log.warn('storage node lost an object', { node: nodeId, incarnation: node.incarnation })
-    await changeNode(control, nodeId, nodeLostData(node, controllerEpoch, node.incarnationId))
   } else if (node.state === 'DOWN') {
     deps.log.warn('storage node is up', { node: nodeId, holdDownUntilMs: node.holdDownUntilMs })
     await changeNode(control, nodeId, nodeCameUp(node, controllerEpoch))

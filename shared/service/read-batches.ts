@@ -18,8 +18,8 @@ const NOWHERE: ReadonlySet<number> = new Set()
 
 /**
  * The bytes of batches with their offsets and leader epochs in place; entry i is of batch i. Each comes from a storage node
- * that is `near`, else from the leader's, or from another that holds it when those do not have it whole. A node that fails,
- * or lacks what it must have, is reported.
+ * that is `near`, else from the leader's, or from another that holds it when those do not have it whole. A node that fails
+ * is reported, and so is a copy that is gone or damaged.
  *
  * @throws KafkaError KAFKA_STORAGE_ERROR when no replica gave a batch
  */
@@ -46,25 +46,37 @@ async function readBatch(
 ): Promise<Uint8Array> {
   const { baseOffset, reference } = batch
   const failures: string[] = []
-  const missing: string[] = []
+  const bad: string[] = []
   const reports: Promise<void>[] = []
   for (const replica of replicas) {
     const nodeId = nodeOf(replica)
     const copy = await readCopy(deps, nodeId, batch)
     if ('bytes' in copy) {
-      reports.push(...missing.map((loser) => reportMissing(deps, partition, batch, loser)))
+      reports.push(...bad.map((loser) => reportIfStillBad(deps, partition, batch, loser)))
       await Promise.all(reports)
       return placeBatch(copy.bytes, { baseOffset, leaderEpoch: reference.leaderEpoch })
     }
     failures.push(`${replica}: ${copy.message}`)
-    if (copy.failure === 'damaged') continue
+    if (copy.failure !== 'unreachable') bad.push(replica)
+    if (copy.failure === 'damaged') continue // the rest of what the node has may well be sound
     rememberFailing(deps.caches, nodeId, deps.clock.nowMs() + deps.limits.nodeAvoidMs)
-    if (copy.failure === 'missing') missing.push(replica)
-    else reports.push(reportFailure(deps, nodeId))
+    if (copy.failure === 'unreachable') reports.push(reportFailure(deps, nodeId))
   }
   await Promise.all(reports)
   const facts = `partition=${partitionName(partition)} offset=${baseOffset} object=${walKey(reference.objectId)}`
   throw new KafkaError('KAFKA_STORAGE_ERROR', `no replica gave the batch ${facts} (${failures.join('; ')})`)
+}
+
+/** Bytes may be damaged on their way, too. */
+async function reportIfStillBad(
+  deps: Deps,
+  partition: Partition,
+  batch: LocatedBatch,
+  replica: string,
+): Promise<void> {
+  const again = await readCopy(deps, nodeOf(replica), batch)
+  if ('bytes' in again || again.failure === 'unreachable') return
+  await reportMissing(deps, partition, batch, replica)
 }
 
 async function readCopy(deps: Deps, nodeId: number, { reference }: LocatedBatch): Promise<Copy> {

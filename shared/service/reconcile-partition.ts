@@ -46,7 +46,7 @@ export async function reconcilePartition(
     const plan = await planOf(visit, step)
     if (plan === 'again') head = await readHead(deps, partition)
     else if (plan === 'rest') return rest(visit, step)
-    else head = await write(visit, plan)
+    else head = await writeHead(visit, plan)
   }
   return head
 }
@@ -142,10 +142,10 @@ async function rest(visit: Visit, step: Step): Promise<Head | undefined> {
   const nextMs = nextLookMs(visit, step)
   if (nextMs === undefined) {
     // It needs nothing: whatever it is listed for later is not the controller's.
-    return dueAtMs === undefined || dueAtMs > nowMs ? head : write(visit, settled(visit))
+    return dueAtMs === undefined || dueAtMs > nowMs ? head : writeHead(visit, settled(visit))
   }
   const isListed = dueAtMs !== undefined && dueAtMs > nowMs && dueAtMs <= nextMs
-  return isListed ? head : write(visit, settleDue(head, nextMs))
+  return isListed ? head : writeHead(visit, settleDue(head, nextMs))
 }
 
 /** When a partition that waits for something is worth another look; undefined when it waits for nothing. */
@@ -168,8 +168,15 @@ function settled({ control, head, nowMs }: Visit): UpdatePlan {
   return settleDue(head, isEmpty ? undefined : nowMs + control.deps.limits.settledRetryMs)
 }
 
-/** The head after a write, or the one that refused it; undefined when it is gone. */
-async function write({ control, partition }: Visit, plan: UpdatePlan): Promise<Head | undefined> {
+/**
+ * The head after a controller's write, or the one that refused it; undefined when it is gone.
+ *
+ * @throws KafkaError NOT_CONTROLLER when a newer controller wrote to the head
+ */
+export async function writeHead(
+  { control, partition }: { readonly control: Control; readonly partition: Partition },
+  plan: UpdatePlan,
+): Promise<Head | undefined> {
   const { controllerEpoch, deps } = control
   // One that slept since it looked, while another one took over, decides nothing any more (H17).
   await control.renew()

@@ -1,10 +1,10 @@
 import { mustHold } from '../core/fetch-plan.ts'
 import { type LocatedBatch, nodeOf } from '../core/head.ts'
-import { reportLoss as lossOf, reportNode } from '../core/storage-node.ts'
+import { reportLoss, reportNode } from '../core/storage-node.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { nodeKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
-import { type Partition, readHead } from './heads.ts'
+import { type Partition, pkOf, readHead } from './heads.ts'
 import { rowOf } from './rows.ts'
 
 /**
@@ -15,15 +15,9 @@ export function reportFailure(deps: Deps, nodeId: number): Promise<void> {
   return report(deps, { what: 'failure', nodeId, plan: reportNode(deps.environmentId, deps.clock.nowMs()) })
 }
 
-/** Tells the controller that a replica lacks an object that it must have, as `reportFailure` does. */
-export function reportLoss(deps: Deps, replica: string): Promise<void> {
-  const incarnation = Number(replica.slice(replica.indexOf('.') + 1))
-  return report(deps, { what: 'loss', nodeId: nodeOf(replica), plan: lossOf(incarnation) })
-}
-
 /**
- * Tells the controller of a copy that is not there, though another replica has it. It has been collected, or the replica was given up, unless the head says now that it must be
- * there.
+ * Tells the controller of a copy that is gone or damaged, though another replica has it; as `reportFailure` does. Not of
+ * one that was collected, or whose replica was given up: the head says now whether it must be there.
  */
 export async function reportMissing(
   deps: Deps,
@@ -35,12 +29,16 @@ export async function reportMissing(
     const head = await readHead(deps, partition)
     return head !== undefined && mustHold(head, replica, batch)
   })
-  if (isLost === true) await reportLoss(deps, replica)
+  if (isLost !== true) return
+  const [nodeId, pk] = [nodeOf(replica), pkOf(partition)]
+  const incarnation = Number(replica.slice(replica.indexOf('.') + 1))
+  const plan = reportLoss({ incarnation, pk, offset: batch.baseOffset })
+  await report(deps, { what: `loss ${pk}`, nodeId, plan })
 }
 
 async function report(
   deps: Deps,
-  { what, nodeId, plan }: { what: 'failure' | 'loss'; nodeId: number; plan: UpdatePlan },
+  { what, nodeId, plan }: { what: string; nodeId: number; plan: UpdatePlan },
 ): Promise<void> {
   const { reportedAtMs } = deps.caches
   const nowMs = deps.clock.nowMs()

@@ -133,7 +133,11 @@ test('a page, a producer, a topic, a node and the cluster come back from their i
     holdDownUntilMs: offset,
     holdDownMs: offset,
     wentDownAtMs: offset,
-    lostIncarnation: fc.nat(),
+    lost: fc.dictionary(
+      fc.string({ minLength: 1 }).filter((name) => name !== '__proto__'),
+      offset,
+      { noNullPrototype: true },
+    ),
     walkedTo: fc.option(fc.string(), { nil: undefined }),
     reports: fc.dictionary(
       fc.string({ minLength: 1 }).filter((name) => name !== '__proto__'),

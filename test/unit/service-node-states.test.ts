@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { endHoldDown } from '../../shared/core/storage-node.ts'
 import { controllerTick, runController } from '../../shared/service/controller.ts'
-import { reportFailure, reportLoss } from '../../shared/service/report-node.ts'
+import { reportFailure } from '../../shared/service/report-node.ts'
 import { nodeKey } from '../../shared/store/keys.ts'
 import { isHeadUpdate } from '../support/calls.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
@@ -198,17 +198,6 @@ describe('a storage node with another bucket', () => {
     deps.clock.set(deps.clock.nowMs() + MINUTE)
     await control(deps)
     expect(await nodeNow(deps, 1)).toMatchObject({ incarnation: 2, incarnationId: name, state: 'UP' })
-  })
-
-  test('a lost object makes another replica of every one there, in the same bucket', async () => {
-    const { deps, topicId } = await cluster()
-    await reportLoss(deps, '1.1')
-    await runTriggered(deps)
-    expect(await nodeNow(deps, 1)).toMatchObject({ incarnation: 2, lostIncarnation: 0, state: 'UP' })
-    expect((await storedHead(deps, topicId)).isr).toContain('1.2')
-    await reportLoss(otherEnvironment(deps), '1.1') // of a replica that is no more
-    await runTriggered(deps)
-    expect((await nodeNow(deps, 1)).incarnation).toBe(2)
   })
 })
 

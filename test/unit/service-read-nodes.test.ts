@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { nodeOf } from '../../shared/core/head.ts'
 import type { StorageNode } from '../../shared/core/storage-node.ts'
-import { reportFailure, reportLoss } from '../../shared/service/report-node.ts'
+import { reportFailure } from '../../shared/service/report-node.ts'
 import { decodeNode } from '../../shared/store/items/cluster-item.ts'
-import { nodeKey } from '../../shared/store/keys.ts'
+import { nodeKey, partitionPk } from '../../shared/store/keys.ts'
 import { changeHead, isHeadRead, runBefore } from '../support/calls.ts'
 import type { DocumentCall, ObjectCall, ObjectFault } from '../support/faulty-store.ts'
 import { batchOf, createTopic, errorOf, fetchOne, produceOne, seen } from '../support/log-requests.ts'
@@ -34,7 +34,7 @@ const isGet = ({ method }: ObjectCall): boolean => method === 'get'
 const isNodeList = ({ method, pk }: DocumentCall): boolean => method === 'list' && pk === 'CLUSTER'
 const isNodeUpdate = ({ method, sk }: DocumentCall): boolean => method === 'update' && sk.startsWith('NODE#')
 const getFails =
-  (fault: 'fails' | 'missing' | 'corrupt') =>
+  (fault: 'fails' | 'missing' | 'corrupt' | 'short') =>
   (call: ObjectCall): ObjectFault | undefined =>
     isGet(call) ? { fault } : undefined
 
@@ -152,14 +152,19 @@ describe('a storage node that fails', () => {
 })
 
 describe('a copy that is not where it must be', () => {
+  test.each(['missing', 'corrupt', 'short'] as const)('that is %s is reported as lost', async (fault) => {
+    const { deps, topicId, first } = await oneBatch()
+    deps.nodes.get(first)?.faults.always(getFails(fault))
+    expect(seen((await fetchOne(deps, 0)).batches)).toMatchObject([{ value: 'a' }])
+    expect((await storedNode(deps, first)).lost).toEqual({ [partitionPk(topicId, 0)]: 0 })
+  })
+
   test('is reported as lost, once in five seconds, and its node asked last', async () => {
-    const { deps, first, second } = await oneBatch()
+    const { deps, topicId, first, second } = await oneBatch()
     deps.nodes.get(first)?.faults.always(getFails('missing'))
     expect(seen((await fetchOne(deps, 0)).batches)).toMatchObject([{ value: 'a' }])
-    expect(await storedNode(deps, first)).toMatchObject({ lostIncarnation: 1, reports: {} })
+    expect((await storedNode(deps, first)).lost).toEqual({ [partitionPk(topicId, 0)]: 0 })
     expect(deps.triggered).toEqual([{ task: 'controller' }])
-    await reportLoss(deps, `${first}.1`)
-    expect(deps.triggered).toHaveLength(1)
     forgetCalls(deps)
     await fetchOne(deps, 0)
     expect(asked(deps)).toEqual([second])
@@ -185,7 +190,7 @@ describe('a copy that is not where it must be', () => {
       runBefore(() => changeHead(deps, topicId, changes(first))),
     )
     expect(seen((await fetchOne(deps, 0)).batches)).toMatchObject([{ value: 'a' }])
-    expect(await storedNode(deps, first)).toMatchObject({ lostIncarnation: 0 })
+    expect((await storedNode(deps, first)).lost).toEqual({})
     expect(deps.triggered).toEqual([])
   })
 
@@ -193,14 +198,7 @@ describe('a copy that is not where it must be', () => {
     const { deps, first } = await oneBatch()
     for (const { faults } of deps.nodes.values()) faults.always(getFails('missing'))
     expect(errorOf(await fetchOne(deps, 0))).toBe('KAFKA_STORAGE_ERROR')
-    expect(await storedNode(deps, first)).toMatchObject({ lostIncarnation: 0 })
-  })
-
-  test('of another incarnation than the node’s by now changes nothing', async () => {
-    const { deps, first } = await oneBatch()
-    await reportLoss(deps, `${first}.2`)
-    expect(await storedNode(deps, first)).toMatchObject({ lostIncarnation: 0 })
-    expect(deps.logged).toEqual([])
+    expect((await storedNode(deps, first)).lost).toEqual({})
   })
 
   test('is read past though the head cannot be read again', async () => {
@@ -215,9 +213,9 @@ describe('a copy that is not where it must be', () => {
   })
 })
 
-test('a damaged copy is passed over, and says nothing of its node', async () => {
+test('a copy that is damaged on its way only is passed over, and says nothing of its node', async () => {
   const { deps, first } = await oneBatch()
-  deps.nodes.get(first)?.faults.always(getFails('corrupt'))
+  deps.nodes.get(first)?.faults.once(isGet, { fault: 'corrupt' })
   expect(errorOf(await fetchOne(deps, 0))).toBeUndefined()
   expect(deps.triggered).toEqual([])
   expect(deps.caches.failingUntilMs.size).toBe(0)

@@ -4,6 +4,7 @@ import {
   claimNode,
   dismissReports,
   endHoldDown,
+  endLoss,
   freshReporters,
   isBelievedDown,
   newStorageNode,
@@ -193,19 +194,33 @@ test('reports that are dismissed go, the others stay: they may be the first of t
 
 describe('a bucket that was lost', () => {
   test('C10: is another one from now on: the incarnation rises', () => {
-    const node = nodeWith({ incarnation: 3, lostIncarnation: 3, state: 'DOWN' })
-    expect(applied(node, nodeLostData(node, 5, '01B'))).toMatchObject({
-      state: 'RECOVERING',
-      incarnation: 4,
-      incarnationId: '01B',
-      lostIncarnation: 0,
-    })
+    const node = nodeWith({ incarnation: 3, lost: { 'P#x#0': 7 }, state: 'DOWN' })
+    const after = applied(node, nodeLostData(node, 5, '01B'))
+    expect(after).toMatchObject({ state: 'RECOVERING', incarnation: 4, incarnationId: '01B' })
+    expect(after.lost).toEqual({})
   })
 
-  test('C10: an object missed under the old incarnation says nothing of the new one', () => {
-    expect(applied(nodeWith({ incarnation: 3 }), reportLoss(3)).lostIncarnation).toBe(3)
-    expect(carriedOut(nodeWith({ incarnation: 4 }), reportLoss(3))).toBeUndefined()
-    expect(carriedOut(undefined, reportLoss(3))).toBeUndefined()
+  test('C10: a copy missed under the old incarnation says nothing of the new one', () => {
+    const copy = { incarnation: 3, pk: 'P#x#0', offset: 7 }
+    expect(applied(nodeWith({ incarnation: 3 }), reportLoss(copy)).lost).toEqual({ 'P#x#0': 7 })
+    expect(carriedOut(nodeWith({ incarnation: 4 }), reportLoss(copy))).toBeUndefined()
+    expect(carriedOut(undefined, reportLoss(copy))).toBeUndefined()
+  })
+
+  test('of the copies lost of one partition the first is kept, and no more partitions than can be dealt with', () => {
+    const node = nodeWith({ lost: { 'P#x#0': 7 } })
+    const report = (pk: string, offset: number) => reportLoss({ incarnation: node.incarnation, pk, offset })
+    expect(applied(node, report('P#x#0', 4)).lost).toEqual({ 'P#x#0': 4 })
+    expect(carriedOut(node, report('P#x#0', 8))).toBeUndefined()
+    const lost = Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`P#x#${index}`, 1]))
+    expect(carriedOut(nodeWith({ lost }), report('P#y#0', 1))).toBeUndefined()
+    expect(applied(nodeWith({ lost }), report('P#x#3', 0)).lost['P#x#3']).toBe(0)
+  })
+
+  test('a loss is over once its partition knows, unless an earlier one was reported meanwhile', () => {
+    const node = nodeWith({ lost: { 'P#x#0': 7 } })
+    expect(applied(node, endLoss(node, 5, 'P#x#0')).lost).toEqual({})
+    expect(carriedOut(nodeWith({ lost: { 'P#x#0': 4 } }), endLoss(node, 5, 'P#x#0'))).toBeUndefined()
   })
 
   test('C10: is counted once, whoever sees it', () => {

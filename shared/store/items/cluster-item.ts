@@ -22,7 +22,7 @@ const nodeItem = z.object({
   holdDownMs: z.int().min(0),
   wentDownAtMs: z.int().min(0),
   reports: z.record(z.string(), z.int()),
-  lostIncarnation: z.int().min(0),
+  lost: z.record(z.string(), z.int().min(0)),
   walkedTo: z.string().optional(),
 })
 

@@ -1,0 +1,71 @@
+import { fence } from '../core/election.ts'
+import { type Head, replicaName } from '../core/head.ts'
+import { loseCopies } from '../core/isr-commands.ts'
+import { isOnLiveNode } from '../core/reconcile.ts'
+import { logEndOf } from '../core/replica.ts'
+import { endLoss } from '../core/storage-node.ts'
+import { partitionOfPk } from '../store/keys.ts'
+import type { Control } from './control.ts'
+import { type Partition, partitionName, readHead } from './heads.ts'
+import { changeNode } from './probe-nodes.ts'
+import { reconcilePartition, writeHead } from './reconcile-partition.ts'
+import { allTopics } from './topics.ts'
+
+/**
+ * Deals with copies that readers missed: the replica gives up what it has from there on, and is given it anew. Only in that
+ * partition, and only while the others there are whole, one loss after the other: so what several nodes lost of it, each
+ * something else, is found whole on the others. Answers how many were dealt with.
+ */
+export async function giveUpLostCopies(control: Control): Promise<number> {
+  const reported = [...control.nodes].flatMap(([nodeId, { lost }]) =>
+    Object.entries(lost).map(([pk, offset]) => ({ nodeId, pk, offset })),
+  )
+  if (reported.length === 0) return 0
+  const topics = new Map((await allTopics(control.deps)).map((topic) => [topic.topicId, topic]))
+  let done = 0
+  for (const { nodeId, pk, offset } of reported) {
+    await control.renew()
+    const name = partitionOfPk(pk)
+    const topic = name === undefined ? undefined : topics.get(name.topicId)
+    const partition =
+      topic === undefined || name === undefined ? undefined : { topic, partitionIndex: name.partitionIndex }
+    if (partition !== undefined && !(await giveUp(control, partition, { nodeId, offset }))) continue
+    const node = control.nodes.get(nodeId)
+    if (node?.lost[pk] === offset)
+      await changeNode(control, nodeId, endLoss(node, control.controllerEpoch, pk))
+    done += 1
+  }
+  return done
+}
+
+/** False when it has to wait. */
+async function giveUp(
+  control: Control,
+  partition: Partition,
+  { nodeId, offset }: { readonly nodeId: number; readonly offset: number },
+): Promise<boolean> {
+  const { deps, nodes } = control
+  const replica = replicaName(nodeId, nodes.get(nodeId)?.incarnation ?? 0)
+  let head = await readHead(deps, partition)
+  for (let steps = 0; head !== undefined && steps < deps.limits.maxReconcileSteps; steps += 1) {
+    if (!head.replicas.includes(replica) || logEndOf(head, replica) <= offset) return true
+    if (!othersAreWhole(head, replica, (other) => isOnLiveNode(other, nodes))) return false
+    const nowMs = deps.clock.nowMs()
+    const isLeader: boolean = head.leader === replica
+    const plan = isLeader ? fence(head, nowMs) : loseCopies(head, replica, offset, nowMs)
+    if (!isLeader) {
+      deps.log.warn('a replica lost copies', { partition: partitionName(partition), replica, offset })
+    }
+    head = await writeHead({ control, partition }, plan)
+    if (head !== undefined && head.holeStart[replica] !== undefined)
+      await reconcilePartition(control, partition)
+  }
+  return head === undefined
+}
+
+/** Every other replica on a live node is in sync and lacks nothing, and there is one. */
+function othersAreWhole(head: Head, replica: string, isLive: (replica: string) => boolean): boolean {
+  const others = head.replicas.filter((other) => other !== replica && isLive(other))
+  const isWhole = (other: string) => head.isr.includes(other) && head.holeStart[other] === undefined
+  return others.length > 0 && others.every(isWhole)
+}
