@@ -28,6 +28,9 @@ const VERSION = 1
 const RECORDS = 0
 /** The longest a safe integer is as an unsigned varint. */
 const MAX_VARINT_BYTES = 8
+/** A safe integer, or with one added where 0 stands for none. */
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER
+const MAX_NULLABLE = Number.MAX_SAFE_INTEGER + 1
 
 /**
  * A reference as text, the key of a tail or page entry.
@@ -62,17 +65,19 @@ export function unpackReference(text: string): BatchReference {
     `batch reference of an unknown version reference=${text}`,
   )
   const input = { bytes, position: 17 }
-  const position = readUvarint(input)
-  const length = readUvarint(input)
-  const recordCount = readUvarint(input)
-  const leaderEpoch = readUvarint(input)
-  const kind = readUvarint(input)
+  const position = readUvarint(input, MAX_NUMBER)
+  const length = readUvarint(input, MAX_NUMBER)
+  const recordCount = readUvarint(input, MAX_NUMBER)
+  const leaderEpoch = readUvarint(input, MAX_NUMBER)
+  const kind = readUvarint(input, MAX_NUMBER)
   assert(kind === RECORDS, `batch reference of an unknown kind kind=${kind}`)
-  const maxTimestamp = readUvarint(input) - 1
-  const producerId = readUvarint(input) - 1
-  const producerEpoch = readUvarint(input) - 1
-  const baseSequence = readUvarint(input) - 1
+  const maxTimestamp = readUvarint(input, MAX_NULLABLE) - 1
+  const producerId = readUvarint(input, MAX_NULLABLE) - 1
+  const producerEpoch = readUvarint(input, MAX_NULLABLE) - 1
+  const baseSequence = readUvarint(input, MAX_NULLABLE) - 1
   assert(input.position === bytes.length, `batch reference has bytes left over reference=${text}`)
+  const isWhole = producerId < 0 === producerEpoch < 0 && producerId < 0 === baseSequence < 0
+  assert(isWhole, `batch reference has a part of a sequence reference=${text}`)
   const sequence = producerId < 0 ? undefined : { producerId, producerEpoch, baseSequence }
   return {
     objectId: bytes.slice(1, 17),
@@ -94,14 +99,18 @@ function writeUvarint(bytes: number[], value: number): void {
   bytes.push(rest)
 }
 
-function readUvarint(input: { readonly bytes: Uint8Array; position: number }): number {
+/** A number of up to `max`, in the one form that `writeUvarint` gives it. */
+function readUvarint(input: { readonly bytes: Uint8Array; position: number }, max: number): number {
   let value = 0
   let scale = 1
   for (let read = 0; read < MAX_VARINT_BYTES; read += 1) {
     const byte = input.bytes[input.position]
     assert(byte !== undefined, 'batch reference ends in the middle of a number')
     input.position += 1
-    value += (byte & 127) * scale
+    const part = (byte & 127) * scale
+    assert(part <= max - value, 'batch reference holds a number that is too large')
+    assert(byte > 0 || read === 0, 'batch reference holds a number that ends in zeros')
+    value += part
     if (byte < 128) return value
     scale *= 128
   }

@@ -39,6 +39,28 @@ test.each([
     given: changed((bytes) => bytes.splice(17, 1, ...Array(8).fill(128), 1)),
     says: /too long/,
   },
+  { name: 'a text that is no base64url', given: `${changed(() => {})}*`, says: /not base64url/ },
+  { name: 'six bits too many', given: 'AQAAA', says: /not base64url/ },
+  {
+    name: 'a position of 2^53',
+    given: changed((bytes) => bytes.splice(17, 1, ...Array(7).fill(128), 16)),
+    says: /too large/,
+  },
+  {
+    name: 'a producer id of 2^53',
+    given: changed((bytes) => bytes.splice(-5, 2, 129, ...Array(6).fill(128), 16)),
+    says: /too large/,
+  },
+  {
+    name: 'a position in two bytes that fits into one',
+    given: changed((bytes) => bytes.splice(17, 1, 128, 0)),
+    says: /ends in zeros/,
+  },
+  {
+    name: 'a producer without an epoch',
+    given: changed((bytes) => bytes.splice(-3, 1, 0)),
+    says: /a part of a sequence/,
+  },
 ])('a reference with $name is refused', ({ given, says }) => {
   expect(() => unpackReference(given)).toThrow(says)
 })
