@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { promisify } from 'node:util'
-import { constants, gunzip, zstdDecompress } from 'node:zlib'
+import { constants, gunzip } from 'node:zlib'
+import { zstdDecompressFrames } from '../shared/codecs/zstd.ts'
 import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import { MAX_BODY_BYTES, MAX_WIRE_BODY_BYTES } from '../shared/protocol/limits.ts'
 import { malformed } from './envelope.ts'
@@ -8,7 +9,6 @@ import type { Dialect, HttpRequest } from './http-types.ts'
 import { unsupportedMediaType } from './media-type.ts'
 
 const gunzipBytes = promisify(gunzip)
-const zstdDecompressBytes = promisify<Uint8Array, object, Buffer>(zstdDecompress)
 
 /** A window larger than the largest body helps nobody, and is allocated before a byte is read. */
 const MAX_ZSTD_WINDOW_LOG = 24
@@ -57,10 +57,9 @@ export async function decodedBody(request: HttpRequest, dialect: Dialect): Promi
     throw unsupportedMediaType('content-encoding must be gzip or zstd')
   }
   try {
-    const options = { maxOutputLength: MAX_BODY_BYTES }
-    if (encoding === 'gzip') return await gunzipBytes(request.body, options)
+    if (encoding === 'gzip') return await gunzipBytes(request.body, { maxOutputLength: MAX_BODY_BYTES })
     const params = { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG }
-    return await zstdDecompressBytes(request.body, { ...options, params })
+    return await zstdDecompressFrames(request.body, { maxBytes: MAX_BODY_BYTES, params })
   } catch (error) {
     if (error instanceof RangeError) {
       throw new KafkaError('MESSAGE_TOO_LARGE', `decompressed body is too large max=${MAX_BODY_BYTES}`, {

@@ -1,8 +1,9 @@
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Codecs, CompressionType } from '../protocol/compression.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { lz4Compress, lz4Decompress } from './lz4-frame.ts'
 import { snappyCompress, snappyDecompress } from './snappy.ts'
+import { zstdDecompressFramesSync } from './zstd.ts'
 
 /** Kafka's codecs on Node: gzip and zstd from `node:zlib`, snappy and lz4 in plain JavaScript. */
 export const nodeCodecs: Codecs = {
@@ -36,7 +37,7 @@ const CODECS: Readonly<Record<CompressionType, Codec>> = {
   lz4: { compress: lz4Compress, decompress: lz4Decompress },
   zstd: {
     compress: (bytes) => zstdCompressSync(bytes),
-    decompress: (bytes, maxBytes) => atMost(zstdDecompressSync(bytes, outputLimit(maxBytes)), maxBytes),
+    decompress: zstdDecompressFramesSync,
   },
 }
 
