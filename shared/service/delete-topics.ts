@@ -38,7 +38,7 @@ export async function finishDeletions(deps: Deps): Promise<void> {
 
 /**
  * Removes the heads of a topic that is being deleted, then all else, and its name last. Every step may have been done
- * before, by a process that died or by one that still runs.
+ * before, by a process that died or by one that still runs. The topic is as it was read when it was marked, or later.
  */
 export async function finishDeletion(deps: Deps, topic: Topic): Promise<void> {
   const partitions = Array.from({ length: topic.partitionCount }, (_, partitionIndex) => partitionIndex)
@@ -53,21 +53,17 @@ export async function finishDeletion(deps: Deps, topic: Topic): Promise<void> {
 
 async function deleteOne(deps: Deps, wanted: { name: string } | { topicId: string }) {
   const topic = await topicToDelete(deps, wanted)
+  const { name, topicId } = topic
+  const marked = await markDeleted(deps, topic)
   try {
-    const verdict = await deps.documents.update(topicKey(topic.name), markDeleted(topic, deps.clock.nowMs()))
-    if (!verdict.applied) throw unknownTopic(wanted)
-  } finally {
-    deps.caches.topics.delete(topic.name)
-  }
-  try {
-    await finishDeletion(deps, topic)
+    if (marked !== undefined) await finishDeletion(deps, marked)
   } catch (thrown) {
     const { message } = asKafkaError(deps, thrown)
-    throw new KafkaError('REQUEST_TIMED_OUT', `topic is deleted in part topic=${topic.name}: ${message}`, {
+    throw new KafkaError('REQUEST_TIMED_OUT', `topic is deleted in part topic=${name}: ${message}`, {
       cause: thrown,
     })
   }
-  return { ...NO_ERROR, name: topic.name, topicId: topic.topicId }
+  return { ...NO_ERROR, name, topicId }
 }
 
 /** The topic, also one whose deletion was begun: to ask again is to go on with it. */
@@ -82,8 +78,22 @@ async function topicToDelete(deps: Deps, wanted: { name: string } | { topicId: s
   throw unknownTopic(wanted)
 }
 
+/**
+ * Begins the deletion of a topic; answers the topic as it then stays: until here it may get more partitions. Undefined
+ * when its name does not stand for it any more, which is removed last: another one, or this very write, carried out
+ * twice by the store, began a deletion that is over.
+ */
+async function markDeleted(deps: Deps, topic: Topic): Promise<Topic | undefined> {
+  try {
+    const verdict = await deps.documents.update(topicKey(topic.name), deletionMark(topic, deps.clock.nowMs()))
+    return verdict.applied ? decodeTopic(topic.name, verdict.item) : undefined
+  } finally {
+    deps.caches.topics.delete(topic.name)
+  }
+}
+
 /** From here on the topic is unknown to all but who finishes this; it is due at once, for whoever looks for due work. */
-function markDeleted(topic: Topic, nowMs: number): UpdatePlan {
+function deletionMark(topic: Topic, nowMs: number): UpdatePlan {
   return {
     checks: [equal(['topicId'], topic.topicId)],
     changes: [

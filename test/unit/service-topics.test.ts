@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fence } from '../../shared/core/election.ts'
+import { createPartitions } from '../../shared/service/create-partitions.ts'
 import { createTopics } from '../../shared/service/create-topics.ts'
 import { deleteTopics, finishDeletions } from '../../shared/service/delete-topics.ts'
 import { encodeHeadPlan } from '../../shared/store/items/head-item.ts'
@@ -12,6 +13,7 @@ import {
   isPagePut,
   isProducerPut,
   isTopicPut,
+  isTopicUpdate,
   runBefore,
 } from '../support/calls.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
@@ -249,6 +251,35 @@ describe('deleting a topic', () => {
     expect(rows.map((row) => errorOf(row ?? {}))).toEqual([undefined, undefined])
     expect([await leftOf(deps, topicId), await deletions(deps)]).toEqual([0, []])
     expect(await remove(deps)).toMatchObject({ errorName: 'UNKNOWN_TOPIC_OR_PARTITION' })
+  })
+
+  test('takes along partitions that are added before it begins', async () => {
+    const { deps, topicId } = await fullTopic()
+    const others = otherEnvironment(deps)
+    const more = { topics: [{ name: TOPIC, count: 6, assignments: null }], validateOnly: false }
+    deps.documents.faults.once(
+      isTopicUpdate,
+      runBefore(() => createPartitions(others, more)),
+    )
+    expect(await remove(deps)).toMatchObject({ topicId, errorCode: 0 })
+    expect(await leftOf(deps, topicId, 6)).toBe(0)
+  })
+
+  test('begun by a write that arrives when another one has ended it is done, whoever has the name by then', async () => {
+    for (const again of [false, true]) {
+      const { deps, topicId } = await fullTopic()
+      const others = otherEnvironment(deps)
+      deps.documents.faults.once(
+        isTopicUpdate,
+        runBefore(async () => {
+          await remove(others)
+          if (again) await createTopic(others)
+        }),
+      )
+      expect(await remove(deps)).toEqual({ name: TOPIC, topicId, errorCode: 0 })
+      expect([await leftOf(deps, topicId), await deletions(deps)]).toEqual([0, []])
+      expect(errorOf(await fetchOne(deps, 0)) === undefined).toBe(again)
+    }
   })
 
   test('that fails half-way has an unknown effect, hides the topic, and is gone on with when asked again', async () => {
