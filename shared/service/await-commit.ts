@@ -76,7 +76,7 @@ async function fillGap({ deps, partition, batch }: Waiting, appended: Head): Pro
       head.isr.includes(stuck) &&
       head.holeStart[stuck] === before.holeStart[stuck]
     if (!isStuck) return head
-    await reportFailure(deps, nodeOf(stuck))
+    await reportFailure(deps, nodeOf(stuck), 'copies to it do not arrive')
     if (tries < putTries) continue
     return head.isr.length > head.minIsr ? shrinkIsr(deps, partition, head, [stuck]) : head
   }

@@ -33,7 +33,9 @@ async function raiseHighWatermark(deps: Deps, partition: Partition, full: Head):
   const head = leaving.length === 0 ? full : await shrinkIsr(deps, partition, full, leaving)
   const left = behind(head)
   if (left.length === 0 || head.isr.length < head.minIsr) return head
-  await Promise.all(left.map((replica) => reportFailure(deps, nodeOf(replica))))
+  await Promise.all(
+    left.map((replica) => reportFailure(deps, nodeOf(replica), 'it holds the high watermark back')),
+  )
   const { gapCopyMs, gapCopyObjects } = deps.limits
   return fillHoles(deps, partition, head, { maxObjects: gapCopyObjects, maxMs: gapCopyMs })
 }

@@ -60,7 +60,7 @@ async function readBatch(
     if (copy.failure !== 'unreachable') bad.push(replica)
     if (copy.failure === 'damaged') continue // the rest of what the node has may well be sound
     rememberFailing(deps.caches, nodeId, deps.clock.nowMs() + deps.limits.nodeAvoidMs)
-    if (copy.failure === 'unreachable') reports.push(reportFailure(deps, nodeId))
+    if (copy.failure === 'unreachable') reports.push(reportFailure(deps, nodeId, copy.message))
   }
   await Promise.all(reports)
   const facts = `partition=${partitionName(partition)} offset=${baseOffset} object=${walKey(reference.objectId)}`

@@ -4,15 +4,16 @@ import { reportLoss, reportNode } from '../core/storage-node.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { nodeKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
-import { type Partition, pkOf, readHead } from './heads.ts'
+import { type Partition, partitionName, pkOf, readHead } from './heads.ts'
 import { rowOf } from './rows.ts'
 
 /**
- * Tells the controller that a storage node did not do what it was asked: once per node within a few seconds. Never rejects:
- * a report that is lost or refused is made by another.
+ * Tells the controller, and the log, that a storage node did not do what it was asked: once per node within a few seconds.
+ * Never rejects: a report that is lost or refused is made by another.
  */
-export function reportFailure(deps: Deps, nodeId: number): Promise<void> {
-  return report(deps, { what: 'failure', nodeId, plan: reportNode(deps.environmentId, deps.clock.nowMs()) })
+export function reportFailure(deps: Deps, nodeId: number, error: string): Promise<void> {
+  const plan = reportNode(deps.environmentId, deps.clock.nowMs())
+  return report(deps, { what: 'failure', nodeId, plan, error })
 }
 
 /**
@@ -33,12 +34,13 @@ export async function reportMissing(
   const [nodeId, pk] = [nodeOf(replica), pkOf(partition)]
   const incarnation = Number(replica.slice(replica.indexOf('.') + 1))
   const plan = reportLoss({ incarnation, pk, offset: batch.baseOffset })
-  await report(deps, { what: `loss ${pk}`, nodeId, plan })
+  const error = `copy is gone or damaged partition=${partitionName(partition)} offset=${batch.baseOffset}`
+  await report(deps, { what: `loss ${pk}`, nodeId, plan, error })
 }
 
 async function report(
   deps: Deps,
-  { what, nodeId, plan }: { what: string; nodeId: number; plan: UpdatePlan },
+  { what, nodeId, plan, error }: { what: string; nodeId: number; plan: UpdatePlan; error: string },
 ): Promise<void> {
   const { reportedAtMs } = deps.caches
   const nowMs = deps.clock.nowMs()
@@ -46,10 +48,11 @@ async function report(
   const lastMs = reportedAtMs.get(subject)
   if (lastMs !== undefined && nowMs - lastMs < deps.limits.nodeReportMs) return
   reportedAtMs.set(subject, nowMs)
+  deps.log.warn('storage node is reported', { node: nodeId, error })
   const outcome = await rowOf(deps, () => deps.documents.update(nodeKey(nodeId), plan))
   if ('errorName' in outcome) {
-    const { errorMessage: error } = outcome
-    deps.log.warn('storage node could not be reported', { node: nodeId, what, error })
+    const { errorMessage } = outcome
+    deps.log.warn('storage node could not be reported', { node: nodeId, what, error: errorMessage })
   }
   // The controller probes for itself: the hint is of use without the report.
   await deps.tasks.trigger({ task: 'controller' })

@@ -116,7 +116,7 @@ export async function whenOneEnds(
 function beginCopy({ puts, object }: WalCopies, replica: string): Copy {
   const { deps, underWay } = puts
   const reports: Promise<void>[] = []
-  const report = () => void reports.push(reportFailure(deps, nodeOf(replica)))
+  const report = (error: string) => void reports.push(reportFailure(deps, nodeOf(replica), error))
   const copy: Copy = {
     outcome: 'pending',
     beganAtMs: deps.clock.nowMs(),
@@ -135,9 +135,9 @@ function beginCopy({ puts, object }: WalCopies, replica: string): Copy {
 async function putToReplica(
   { deps, answered }: Puts,
   object: WalObject,
-  { replica, report }: { replica: string; report: () => void },
+  { replica, report }: { replica: string; report: (error: string) => void },
 ): Promise<boolean> {
-  const { clock, limits, log } = deps
+  const { clock, limits } = deps
   const nodeId = nodeOf(replica)
   const node = deps.nodes.get(nodeId)
   if (node === undefined) return false
@@ -151,8 +151,7 @@ async function putToReplica(
       const error = asKafkaError(deps, thrown, { node: nodeId, key: object.key })
       // Who is aborted after a few milliseconds may be as healthy as the others.
       if (answered.signal.aborted && clock.nowMs() - beganAtMs < limits.slowPutMs) return false
-      log.warn('put failed', { node: nodeId, key: object.key, error: error.message })
-      report()
+      report(error.message)
       if (answered.signal.aborted) return false
     } finally {
       timeout.cancel()

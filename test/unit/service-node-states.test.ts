@@ -204,7 +204,7 @@ describe('a storage node with another bucket', () => {
 describe('reports', () => {
   test('one is answered by a write to the node, and stays for 30 s', async () => {
     const { deps } = await cluster()
-    await reportFailure(deps, 1)
+    await reportFailure(deps, 1, 'it fails')
     await runTriggered(deps)
     expect(deps.nodes.get(1)?.faults.calls).toContainEqual({ method: 'put', nodeId: 1, key: 'canary' })
     expect(await nodeNow(deps, 1)).toMatchObject({ state: 'UP', reports: { [deps.environmentId]: START_MS } })
@@ -217,7 +217,7 @@ describe('reports', () => {
     const { deps, topicId } = await cluster()
     for (let reporter = 0; reporter < 3; reporter += 1) {
       expect((await storedHead(deps, topicId)).isr).toHaveLength(3)
-      await reportFailure(otherEnvironment(deps), 1)
+      await reportFailure(otherEnvironment(deps), 1, 'it fails')
       await runTriggered(deps)
       deps.clock.set(deps.clock.nowMs() + 5000)
     }
@@ -229,7 +229,7 @@ describe('reports', () => {
   test('three within a longer time do not', async () => {
     const { deps, topicId } = await cluster()
     for (let reporter = 0; reporter < 3; reporter += 1) {
-      await reportFailure(otherEnvironment(deps), 1)
+      await reportFailure(otherEnvironment(deps), 1, 'it fails')
       await runTriggered(deps)
       deps.clock.set(deps.clock.nowMs() + 16_000)
     }

@@ -130,7 +130,7 @@ describe('a storage node that fails', () => {
     expect(deps.triggered).toEqual(new Array(4).fill({ task: 'controller' }))
     expect(deps.documents.faults.calls.filter(isNodeUpdate)).toHaveLength(4)
     deps.clock.set(START_MS + 5000)
-    await reportFailure(deps, first)
+    await reportFailure(deps, first, 'it fails')
     expect((await storedNode(deps, first)).reports).toMatchObject({
       [deps.environmentId]: START_MS + 5000,
     })
@@ -144,6 +144,7 @@ describe('a storage node that fails', () => {
       deps.documents.faults.always((call) => (isNodeUpdate(call) ? { fault } : undefined))
       expect(errorOf(await fetchOne(deps, 0))).toBeUndefined()
       expect(deps.logged).toMatchObject([
+        { level: 'warn', message: 'storage node is reported', fields: { node: first } },
         { level: 'warn', message: 'storage node could not be reported', fields: { node: first } },
       ])
       expect(deps.triggered).toEqual([{ task: 'controller' }])
@@ -168,7 +169,7 @@ describe('a copy that is not where it must be', () => {
     forgetCalls(deps)
     await fetchOne(deps, 0)
     expect(asked(deps)).toEqual([second])
-    expect(deps.logged).toEqual([])
+    expect(deps.logged.map(({ message }) => message)).toEqual(['storage node is reported'])
   })
 
   test.each([
