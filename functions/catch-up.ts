@@ -7,6 +7,7 @@ const event = z.object({
   topicName: z.string().min(1),
   topicId: z.string().min(1),
   partitionIndex: z.int().min(0),
+  hops: z.int().min(0).optional(),
 })
 
 /** Replicas of one partition are given what they lack. */

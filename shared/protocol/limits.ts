@@ -64,6 +64,8 @@ export const LIMITS = {
   /** What one catch-up task copies to each replica before another one goes on, and for how long: less than a Lambda may run. */
   catchUpObjects: 100_000,
   catchUpMs: 20_000,
+  /** Catch-up tasks that ask for the next one, in a row: half an hour. The index of due work begins another row. */
+  maxCatchUpHops: 100,
   /** What an append copies itself where an in-sync replica lacks something; more is left to the catch-up task. */
   gapCopyObjects: 16,
   gapCopyMs: 1000,

@@ -1,8 +1,7 @@
-import type { Head } from '../core/head.ts'
-import { logEndOf, replicasToFill } from '../core/replica.ts'
+import { replicasToFill } from '../core/replica.ts'
 import type { Task } from '../store/task-trigger.ts'
 import type { Deps } from './deps.ts'
-import { fillHoles } from './fill-holes.ts'
+import { fillHolesAlone } from './fill-holes.ts'
 import { type Partition, partitionName, readHead } from './heads.ts'
 import { asKafkaError } from './rows.ts'
 import { findTopic } from './topics.ts'
@@ -11,8 +10,9 @@ import { findTopic } from './topics.ts'
 type CatchUp = Extract<Task, { readonly task: 'catchUp' }>
 
 /**
- * Gives the replicas of a partition that are in sync or join what they lack. It stops when its time is over, having
- * asked for another one to go on; a node that cannot be reached is left to the controller. Never rejects.
+ * Gives the replicas of a partition that are in sync or join what they lack. When its time is over, it has asked for
+ * another one to go on. Of several at once one goes on: the others stop, and ask for none. A node that cannot be reached
+ * is left to the controller. Never rejects.
  */
 export async function catchUp(deps: Deps, task: CatchUp): Promise<void> {
   try {
@@ -21,11 +21,10 @@ export async function catchUp(deps: Deps, task: CatchUp): Promise<void> {
     const partition: Partition = { topic, partitionIndex: task.partitionIndex }
     const head = await readHead(deps, partition)
     if (head === undefined || replicasToFill(head).length === 0) return
-    const endMs = deps.clock.nowMs() + deps.limits.catchUpMs
     const { catchUpObjects: maxObjects, catchUpMs: maxMs } = deps.limits
-    const filled = await fillHoles(deps, partition, head, { maxObjects, maxMs })
-    if (replicasToFill(filled).length === 0) return
-    if (deps.clock.nowMs() >= endMs || hasProgressed(head, filled)) await deps.tasks.trigger(task)
+    const filling = await fillHolesAlone(deps, partition, head, { maxObjects, maxMs })
+    if (filling.isOvertaken || replicasToFill(filling.head).length === 0) return
+    if (filling.hasProgressed) await goOn(deps, task)
     else deps.log.warn('replicas still lack something', { partition: partitionName(partition) })
   } catch (thrown) {
     const { message } = asKafkaError(deps, thrown)
@@ -33,7 +32,8 @@ export async function catchUp(deps: Deps, task: CatchUp): Promise<void> {
   }
 }
 
-/** Whether a replica that still lacks something got further: another try is of use. */
-function hasProgressed(before: Head, after: Head): boolean {
-  return replicasToFill(after).some((replica) => logEndOf(after, replica) > logEndOf(before, replica))
+/** Asks for another one to go on; a chain that has become long ends, and the index of due work begins the next. */
+async function goOn(deps: Deps, task: CatchUp): Promise<void> {
+  const hops = (task.hops ?? 0) + 1
+  if (hops <= deps.limits.maxCatchUpHops) await deps.tasks.trigger({ ...task, hops })
 }

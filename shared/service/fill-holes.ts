@@ -31,10 +31,41 @@ export async function fillHoles(
   start: Head,
   budget: CopyBudget,
 ): Promise<Head> {
+  const { head } = await fill(deps, partition, start, { ...budget, whenOvertaken: 'goOn' })
+  return head
+}
+
+/** What one call did. */
+interface Filling {
+  /** The newest head. */
+  readonly head: Head
+  /** Whether a replica was given something by this call, and not by somebody else. */
+  readonly hasProgressed: boolean
+  /** Somebody else gave a replica what this call had just copied to it, and fills the holes from there on. */
+  readonly isOvertaken: boolean
+}
+
+/** Does what `fillHoles` does until another one turns out to be doing it, too: of those that began at once, one is left. */
+export function fillHolesAlone(
+  deps: Deps,
+  partition: Partition,
+  start: Head,
+  budget: CopyBudget,
+): Promise<Filling> {
+  return fill(deps, partition, start, { ...budget, whenOvertaken: 'stop' })
+}
+
+async function fill(
+  deps: Deps,
+  partition: Partition,
+  start: Head,
+  budget: CopyBudget & { readonly whenOvertaken: 'goOn' | 'stop' },
+): Promise<Filling> {
   const endMs = deps.clock.nowMs() + budget.maxMs
   const left = new Map<string, number>()
   const copied = new Set<string>()
   let head = start
+  let hasProgressed = false
   let refusals = 0
   // Each round copies something, or is refused by another one's progress: the bound is for one that never gets through.
   while (head.leader !== undefined && refusals < deps.limits.maxFillRounds) {
@@ -45,13 +76,16 @@ export async function fillHoles(
     if (replica === undefined || deps.clock.nowMs() >= endMs) break
     const maxBatches = left.get(replica) ?? budget.maxObjects
     const part = await fillPart(deps, partition, { head, replica, maxBatches, copied, endMs })
+    if (part.outcome === 'filled') hasProgressed = true
     if (part.outcome === 'refused') refusals += 1
     left.set(replica, part.outcome === 'failed' ? 0 : maxBatches - part.batches)
     if (part.head === undefined) break
+    const isOvertaken = part.outcome === 'refused' && logEndOf(part.head, replica) > logEndOf(head, replica)
     head = part.head
+    if (isOvertaken && budget.whenOvertaken === 'stop') return { head, hasProgressed, isOvertaken }
     await deps.clock.giveWay()
   }
-  return head
+  return { head, hasProgressed, isOvertaken: false }
 }
 
 /** One replica's share: which of its batches to copy, and the objects that this call copied before. */

@@ -8,6 +8,8 @@ export type Task =
       readonly topicName: string
       readonly topicId: string
       readonly partitionIndex: number
+      /** How many tasks before this one asked for the next to go on with the same work. */
+      readonly hops?: number | undefined
     }
 
 /**

@@ -228,11 +228,39 @@ describe('budget', () => {
     const small = { ...deps, limits: { ...deps.limits, catchUpObjects: 4 } }
     deps.triggered.length = 0
     await asTimePasses(deps, catchUp(small, task))
-    expect(deps.triggered).toEqual([task])
+    expect(deps.triggered).toEqual([{ ...task, hops: 1 }])
     await asTimePasses(deps, catchUp(small, task))
     await asTimePasses(deps, catchUp(small, task))
     await isWhole()
     expect(messages(deps)).not.toContain('replicas still lack something')
+  })
+
+  test('one that goes on for long ends, and the index of due work begins it anew', async () => {
+    const { deps, task, isWhole, rest } = await joining()
+    const small = { ...deps, limits: { ...deps.limits, catchUpObjects: 1, maxCatchUpHops: 3 } }
+    deps.triggered.length = 0
+    await asTimePasses(deps, catchUp(small, { ...task, hops: 2 }))
+    expect(deps.triggered).toEqual([{ ...task, hops: 3 }])
+    await asTimePasses(deps, catchUp(small, { ...task, hops: 3 }))
+    expect(deps.triggered).toHaveLength(1)
+    deps.triggered.length = 0
+    await rest()
+    await isWhole()
+  })
+
+  test('however many hints come meanwhile, one chain of tasks is left, and copies hardly anything twice', async () => {
+    const { deps, topicId, task, isWhole } = await joining()
+    const small = { ...deps, limits: { ...deps.limits, catchUpObjects: 1 } }
+    for (let round = 0; (await storedHead(deps, topicId)).joining.length > 0; round += 1) {
+      expect(round).toBeLessThan(LETTERS.length)
+      // What the tasks before asked for, and a hint of an append or of the controller.
+      const tasks = [...deps.triggered.splice(0), task]
+      expect(tasks.length).toBeLessThanOrEqual(2)
+      const running = tasks.map(() => catchUp({ ...otherEnvironment(deps), limits: small.limits }, task))
+      await asTimePasses(deps, Promise.all(running))
+    }
+    await isWhole()
+    expect(copies(deps).length).toBeLessThanOrEqual(2 * LETTERS.length)
   })
 })
 

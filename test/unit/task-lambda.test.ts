@@ -91,6 +91,12 @@ test('a catch-up of a topic that is gone comes to nothing', async () => {
   expect(deps.logged).toMatchObject([{ message: 'catch-up failed', fields: { topicName: 'orders' } }])
 })
 
+test('a catch-up is told how many went before it', async () => {
+  const { deps, handler } = await lambdaOf(catchUpFunction)
+  await handler({ task: 'catchUp', topicName: 'orders', topicId: 'id', partitionIndex: 0, hops: 7 })
+  expect(deps.logged).toMatchObject([{ fields: { hops: 7 } }])
+})
+
 test.each([
   { name: 'nothing', event: undefined },
   { name: 'a text', event: 'controller' },
