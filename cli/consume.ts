@@ -1,15 +1,22 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Context, contextOf, FIRST_CONTACT } from './context.ts'
-import { type FetchedBatch, fetchBatches, MAX_WAIT_MS, type Reading, recordsOf } from './fetch-batches.ts'
+import {
+  type FetchedBatch,
+  fetchBatches,
+  isWholeRead,
+  MAX_WAIT_MS,
+  type Reading,
+  recordsOf,
+} from './fetch-batches.ts'
 import { readTopic } from './find-topic.ts'
 import { jsonFormat, parseFormat, type RecordFormat, valueFormat } from './format.ts'
 import { integer, MAX_INT32, parsed } from './options.ts'
 import { type OutageNotice, outageNotice } from './outage-notice.ts'
 import { bufferedOutput, type Output } from './output.ts'
-import { isAtEnd } from './position.ts'
+import { waitingPartition } from './position.ts'
 import { type Progress, progress } from './progress.ts'
 import { parseStartOffset, type StartOffset } from './start-offset.ts'
-import { startingPositions } from './starting-positions.ts'
+import type { ReadingPlan } from './starting-positions.ts'
 
 interface ConsumeOptions {
   readonly offset: StartOffset
@@ -29,7 +36,8 @@ const ANSWER_TIMEOUT_MS = MAX_WAIT_MS + 10_000
 const HELP = `
 Format: %t topic, %p partition, %o offset, %k key, %v value, %h headers (k=v,k=v), %T timestamp in ms,
 %S bytes of the value (-1 for null), %%, \\n, \\t, \\r, \\\\. No newline is added; null prints as nothing.
-While the service cannot be reached it goes on trying, with -e for two minutes, and says so once.`
+While the service cannot be reached, or a partition has no leader, it goes on trying, with -e for two minutes,
+and says so once; all other partitions are read.`
 
 /** Adds `stratolog consume`. */
 export function addConsumeCommand(program: Command): void {
@@ -74,17 +82,16 @@ function readFormat(text: string): RecordFormat {
 async function consume(name: string, options: ConsumeOptions, context: Context): Promise<void> {
   const { signal } = context
   const { partition } = options
-  await readTopic(context.connect(FIRST_CONTACT), { name, partition }, signal)
-  const isolationLevel = options.isolation === 'read_committed' ? 1 : 0
-  const stopAt = options.exit === true ? 'end' : 'never'
-  const plan = { topic: name, partition, start: options.offset, stopAt, isolationLevel } as const
-  const opened = await startingPositions(context.connect({}), plan, signal)
+  const topic = await readTopic(context.connect(FIRST_CONTACT), { name, partition }, signal)
   const transport = context.connect(
     { ...(options.exit === true ? {} : FOR_EVER), answerTimeoutMs: ANSWER_TIMEOUT_MS },
     noticeOf('the service answers again'),
   )
   const onRows = noticeOf('all partitions can be read again')
-  const reading = { transport, ...opened, isolationLevel, onRows, signal } as const
+  const waiting = topic.partitions
+    .filter(({ partitionIndex }) => partition === undefined || partitionIndex === partition)
+    .map(waitingPartition)
+  const reading = { transport, topic, plan: planOf(options), positions: [], waiting, onRows, signal }
   const shown = progress(process.stderr, !process.stdout.isTTY, transport.now)
   const printed = recordPrinter(reading, {
     output: bufferedOutput(process.stdout),
@@ -99,6 +106,14 @@ async function consume(name: string, options: ConsumeOptions, context: Context):
   }
 }
 
+function planOf({ offset, exit, isolation }: ConsumeOptions): ReadingPlan {
+  return {
+    start: offset,
+    stopAt: exit === true ? 'end' : 'never',
+    isolationLevel: isolation === 'read_committed' ? 1 : 0,
+  }
+}
+
 function noticeOf(over: string): OutageNotice {
   const clearLine = process.stderr.isTTY ? '\r\x1b[K' : ''
   const say = (text: string) => process.stderr.write(`${clearLine}${text}\n`)
@@ -107,7 +122,7 @@ function noticeOf(over: string): OutageNotice {
 
 /** The next fetch is under way while the last one is printed. */
 async function printAll(reading: Reading, printer: RecordPrinter): Promise<void> {
-  const isDone = () => printer.isFull() || reading.positions.every(isAtEnd)
+  const isDone = () => printer.isFull() || isWholeRead(reading)
   const fetchNext = () => {
     const fetched = fetchBatches(reading)
     fetched.catch(() => {}) // awaited below, unless printing fails first

@@ -5,16 +5,20 @@ import { decodeBatch, splitBatches } from '../shared/protocol/decode-batch.ts'
 import { MAX_DECOMPRESSED_BYTES } from '../shared/protocol/limits.ts'
 import { type FoundTopic, findTopic } from './find-topic.ts'
 import type { ConsumedRecord } from './format.ts'
+import { openPartitions } from './open-partitions.ts'
 import type { OutageNotice } from './outage-notice.ts'
-import { isAtEnd, type Position } from './position.ts'
+import { isAtEnd, type Position, type WaitingPartition } from './position.ts'
+import type { ReadingPlan } from './starting-positions.ts'
 import { type SplitBatch, visibleBatches } from './visible-batches.ts'
 
 /** One log that is being read. */
 export interface Reading {
   readonly transport: Transport
   readonly topic: FoundTopic
+  readonly plan: ReadingPlan
   readonly positions: Position[]
-  readonly isolationLevel: 0 | 1
+  /** Partitions that could not say yet where to begin: they are asked again with every fetch. */
+  readonly waiting: WaitingPartition[]
   /** Told of each fetch whether a partition failed. */
   readonly onRows: OutageNotice
   readonly signal: AbortSignal
@@ -31,33 +35,26 @@ export interface FetchedBatch {
 /** How long the service holds a fetch that finds nothing: Lambda's longest. */
 export const MAX_WAIT_MS = 2000
 
+/** Whether everything up to the ends has been read. */
+export function isWholeRead({ positions, waiting }: Reading): boolean {
+  return waiting.length === 0 && positions.every(isAtEnd)
+}
+
 /**
  * Fetches once from every partition that is not at its end, moves their positions, and answers what came. A partition
- * that fails for the moment is asked again next time, with what metadata then says; all others go on.
+ * that fails for the moment, be it before its first fetch, is asked again next time, with what metadata then says; all
+ * others go on.
  *
  * @throws StratologError naming partition and offset, when a partition cannot be read on
  */
 export async function fetchBatches(reading: Reading): Promise<FetchedBatch[]> {
-  const { transport, topic, positions, isolationLevel, signal } = reading
+  const { transport, positions, signal } = reading
+  const failed = await openPartitions(reading)
   const asked = positions.filter((position) => !isAtEnd(position))
   positions.push(...positions.splice(0, 1)) // another one is first next time
-  const partitions = asked.map((position) => ({
-    partitionIndex: position.partition,
-    fetchOffset: position.nextOffset,
-    currentLeaderEpoch: position.currentLeaderEpoch,
-    lastFetchedEpoch: position.lastFetchedEpoch,
-  }))
-  const answer = await transport.fetchFrame(
-    {
-      maxWaitMs: MAX_WAIT_MS,
-      isolationLevel,
-      topics: [{ name: topic.name, topicId: topic.topicId, partitions }],
-    },
-    { signal },
-  )
   const batches: FetchedBatch[] = []
-  const failed: StratologError[] = []
-  for (const [index, row] of (answer.topics[0]?.partitions ?? []).entries()) {
+  const rows = asked.length === 0 ? [] : await fetchRows(reading, asked)
+  for (const [index, row] of rows.entries()) {
     const position = asked[index]
     if (position === undefined) continue
     const error = checkRow(reading, position, row)
@@ -70,12 +67,33 @@ export async function fetchBatches(reading: Reading): Promise<FetchedBatch[]> {
   return batches
 }
 
+async function fetchRows(reading: Reading, asked: readonly Position[]): Promise<readonly FetchedBatches[]> {
+  const { transport, topic, plan, signal } = reading
+  const partitions = asked.map((position) => ({
+    partitionIndex: position.partition,
+    fetchOffset: position.nextOffset,
+    currentLeaderEpoch: position.currentLeaderEpoch,
+    lastFetchedEpoch: position.lastFetchedEpoch,
+  }))
+  const answer = await transport.fetchFrame(
+    {
+      maxWaitMs: MAX_WAIT_MS,
+      isolationLevel: plan.isolationLevel,
+      topics: [{ name: topic.name, topicId: topic.topicId, partitions }],
+    },
+    { signal },
+  )
+  return answer.topics[0]?.partitions ?? []
+}
+
 /** The error of a row that may pass; throws one that will not. */
 function checkRow(reading: Reading, position: Position, row: FetchedBatches): StratologError | undefined {
   const { transport } = reading
   const at = placeText(reading, position.partition, position.nextOffset)
   if ('divergingEpoch' in row && row.divergingEpoch !== undefined) {
-    throw stopped('FENCED_LEADER_EPOCH', `what was read is not in the log any more ${at}`)
+    const { endOffset } = row.divergingEpoch
+    const remedy = `to read what is there instead: -p ${position.partition} -o ${endOffset}`
+    throw stopped('FENCED_LEADER_EPOCH', `what was read is not in the log any more ${at}; ${remedy}`)
   }
   const error = rowError(row)
   if (error === undefined) {
@@ -101,14 +119,14 @@ function waitMs(transport: Transport, failed: readonly StratologError[]): number
   return backoffMs(transport.retry, { failures: 2, retryAfterMs }, transport.random())
 }
 
-/** New leader epochs for all positions; a topic that is gone, or another one by now, ends the reading. */
+/** New leader epochs for all partitions; a topic that is gone, or another one by now, ends the reading. */
 async function refresh(reading: Reading): Promise<void> {
-  const { transport, topic, positions, signal } = reading
+  const { transport, topic, positions, waiting, signal } = reading
   const found = await findTopic(transport, topic.name, signal)
   if (found?.topicId !== topic.topicId) {
     throw stopped('UNKNOWN_TOPIC_ID', `topic was deleted topic=${topic.name} topicId=${topic.topicId}`)
   }
-  for (const position of positions) {
+  for (const position of [...positions, ...waiting]) {
     const partition = found.partitions.find(({ partitionIndex }) => partitionIndex === position.partition)
     position.currentLeaderEpoch = partition?.leaderEpoch ?? position.currentLeaderEpoch
   }

@@ -1,109 +1,100 @@
 import { rowError, StratologError, type Transport } from '../client/index.ts'
-import { retrying } from '../client/retry.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '../shared/protocol/api/list-offsets.ts'
 import type { FoundTopic } from './find-topic.ts'
-import { readTopic } from './find-topic.ts'
-import type { Position } from './position.ts'
+import type { Position, WaitingPartition } from './position.ts'
 import type { StartOffset } from './start-offset.ts'
 
-/** What is to be read, and from where to where. */
+/** From where to where the partitions of a topic are to be read. */
 export interface ReadingPlan {
-  readonly topic: string
-  /** `-p`: only this partition. */
-  readonly partition: number | undefined
   readonly start: StartOffset
   /** Whether reading stops at the end as it is now. */
   readonly stopAt: 'end' | 'never'
   readonly isolationLevel: 0 | 1
 }
 
-/** A topic and where the reading of its partitions begins. */
-export interface OpenedTopic {
-  readonly topic: FoundTopic
-  readonly positions: Position[]
-}
+/** Where the reading of a partition begins, or why that cannot be said. */
+export type Started = Position | { readonly error: StratologError }
 
 /**
- * Looks up where to begin. A partition that has no leader at the moment is waited for.
+ * Looks up where to begin with partitions, each for itself: answer i is that of partition i.
  *
- * @throws StratologError UNKNOWN_TOPIC_OR_PARTITION when there is no such topic or partition
  * @throws StratologError OFFSET_OUT_OF_RANGE when reading would stop at an end that lies before its start
  */
-export function startingPositions(
+export async function startingPositions(
   transport: Transport,
-  plan: ReadingPlan,
+  of: {
+    readonly plan: ReadingPlan
+    readonly topic: FoundTopic
+    readonly partitions: readonly WaitingPartition[]
+  },
   signal: AbortSignal,
-): Promise<OpenedTopic> {
-  return retrying(transport, {
-    policy: transport.retry,
-    isIdempotent: true,
-    deadlineMs: transport.now() + transport.retry.deliveryTimeoutMs,
-    signal,
-    send: async () => {
-      const topic = await readTopic(transport, { name: plan.topic, partition: plan.partition }, signal)
-      const wanted = topic.partitions.filter(
-        ({ partitionIndex }) => plan.partition === undefined || partitionIndex === plan.partition,
-      )
-      const list = offsetLister(transport, { topic, wanted, isolationLevel: plan.isolationLevel }, signal)
-      const starts = await startOffsets(plan.start, list)
-      const ends = plan.stopAt === 'end' ? await list(LATEST_TIMESTAMP) : []
-      if (ends.some((end, index) => starts(index) > end)) {
-        await checkInLog(transport, { topic, wanted, starts }, signal)
-      }
-      const positions = wanted.map(({ partitionIndex, leaderEpoch }, index) => ({
-        partition: partitionIndex,
-        nextOffset: starts(index),
-        endOffset: ends[index],
-        currentLeaderEpoch: leaderEpoch,
-        lastFetchedEpoch: -1,
-        failingSinceMs: undefined,
-      }))
-      return { topic, positions }
-    },
+): Promise<Started[]> {
+  const { plan, topic, partitions } = of
+  const listed = new Map<number, readonly Listed[]>()
+  for (const timestamp of timestampsOf(plan)) {
+    listed.set(timestamp, await listOffsets(transport, { ...of, timestamp }, signal))
+  }
+  const started = partitions.map(({ partition, currentLeaderEpoch }, index): Started => {
+    const rows = [...listed.values()].map((offsets) => offsets[index])
+    const error = rows.find((row) => row instanceof StratologError)
+    if (error !== undefined) return { error }
+    const at = (timestamp: number) => Number(listed.get(timestamp)?.[index])
+    return {
+      partition,
+      nextOffset: startOf(plan.start, at),
+      endOffset: plan.stopAt === 'end' ? at(LATEST_TIMESTAMP) : undefined,
+      currentLeaderEpoch,
+      lastFetchedEpoch: -1,
+      failingSinceMs: undefined,
+    }
   })
+  await checkInLog(transport, { topic, started }, signal)
+  return started
 }
 
-/** Offsets by timestamp, one per wanted partition; −1 where nothing is that late. */
-type OffsetLister = (timestamp: number) => Promise<readonly number[]>
+/** The end comes first: what is written between two requests is then read, not passed over. */
+function timestampsOf({ start, stopAt }: ReadingPlan): ReadonlySet<number> {
+  const timestamps = new Set<number>()
+  const isEndWanted = stopAt === 'end' || !['start', 'offset'].includes(start.from)
+  if (isEndWanted) timestamps.add(LATEST_TIMESTAMP)
+  if (start.from === 'start' || start.from === 'beforeEnd') timestamps.add(EARLIEST_TIMESTAMP)
+  if (start.from === 'timestamp') timestamps.add(start.timestampMs)
+  return timestamps
+}
 
-/** Where the i-th wanted partition begins. */
-async function startOffsets(start: StartOffset, list: OffsetLister): Promise<(index: number) => number> {
-  if (start.from === 'offset') return () => start.offset
-  if (start.from === 'start') {
-    const earliest = await list(EARLIEST_TIMESTAMP)
-    return (index) => earliest[index] ?? 0
+/** @param at the partition's offset by timestamp, −1 where nothing is that late */
+function startOf(start: StartOffset, at: (timestamp: number) => number): number {
+  switch (start.from) {
+    case 'offset':
+      return start.offset
+    case 'start':
+      return at(EARLIEST_TIMESTAMP)
+    case 'end':
+      return at(LATEST_TIMESTAMP)
+    case 'beforeEnd':
+      return Math.max(at(EARLIEST_TIMESTAMP), at(LATEST_TIMESTAMP) - start.count)
+    case 'timestamp': {
+      const found = at(start.timestampMs)
+      return found === -1 ? at(LATEST_TIMESTAMP) : found
+    }
   }
-  const latest = await list(LATEST_TIMESTAMP)
-  if (start.from === 'end') return (index) => latest[index] ?? 0
-  if (start.from === 'beforeEnd') {
-    const earliest = await list(EARLIEST_TIMESTAMP)
-    return (index) => Math.max(earliest[index] ?? 0, (latest[index] ?? 0) - start.count)
-  }
-  const found = await list(start.timestampMs)
-  return (index) => (found[index] === -1 ? latest[index] : found[index]) ?? 0
 }
 
 /** As a fetch would say it, which is not sent to a partition that has been read to its end. */
 async function checkInLog(
   transport: Transport,
-  of: {
-    readonly topic: FoundTopic
-    readonly wanted: FoundTopic['partitions']
-    readonly starts: (index: number) => number
-  },
+  of: { readonly topic: FoundTopic; readonly started: readonly Started[] },
   signal: AbortSignal,
 ): Promise<void> {
   const { name } = of.topic
-  const { topics } = await transport.call(
-    'metadata',
-    { topics: [{ name }], includeOffsets: true },
-    { signal },
-  )
-  for (const [index, { partitionIndex }] of of.wanted.entries()) {
-    const offset = of.starts(index)
-    const { logEndOffset } = topics[0]?.partitions[partitionIndex] ?? {}
+  const beyond = of.started.filter((position) => 'nextOffset' in position).filter(isBeyondEnd)
+  if (beyond.length === 0) return
+  const asked = { topics: [{ name }], includeOffsets: true }
+  const { topics } = await transport.call('metadata', asked, { signal })
+  for (const { partition, nextOffset: offset } of beyond) {
+    const { logEndOffset } = topics[0]?.partitions[partition] ?? {}
     if (logEndOffset === undefined || offset <= logEndOffset) continue
-    const at = `partition=${name}-${partitionIndex} offset=${offset} logEndOffset=${logEndOffset}`
+    const at = `partition=${name}-${partition} offset=${offset} logEndOffset=${logEndOffset}`
     throw new StratologError('OFFSET_OUT_OF_RANGE', `offset is outside the log ${at}`, {
       retriable: false,
       effect: 'none',
@@ -112,33 +103,31 @@ async function checkInLog(
   }
 }
 
-function offsetLister(
-  transport: Transport,
-  of: {
-    readonly topic: FoundTopic
-    readonly wanted: FoundTopic['partitions']
-    readonly isolationLevel: 0 | 1
-  },
-  signal: AbortSignal,
-): OffsetLister {
-  const { topic, wanted, isolationLevel } = of
-  return async (timestamp) => {
-    const partitions = wanted.map(({ partitionIndex, leaderEpoch }) => ({
-      partitionIndex,
-      timestamp,
-      currentLeaderEpoch: leaderEpoch,
-    }))
-    const topics = [{ name: topic.name, topicId: topic.topicId, partitions }]
-    const answer = await transport.call('list-offsets', { isolationLevel, topics }, { signal })
-    return (answer.topics[0]?.partitions ?? []).map((row) => {
-      const error = rowError(row)
-      if (error !== undefined) throw named(error, topic.name, row.partitionIndex)
-      return row.offset
-    })
-  }
+function isBeyondEnd({ nextOffset, endOffset }: Position): boolean {
+  return endOffset !== undefined && nextOffset > endOffset
 }
 
-function named(error: StratologError, topic: string, partition: number): StratologError {
-  error.message = `${error.message} topic=${topic} partition=${partition}`
-  return error
+/** An offset, −1 where nothing is that late, or why it is not known. */
+type Listed = number | StratologError
+
+async function listOffsets(
+  transport: Transport,
+  of: {
+    readonly plan: ReadingPlan
+    readonly topic: FoundTopic
+    readonly partitions: readonly WaitingPartition[]
+    readonly timestamp: number
+  },
+  signal: AbortSignal,
+): Promise<readonly Listed[]> {
+  const { plan, topic, timestamp } = of
+  const partitions = of.partitions.map(({ partition, currentLeaderEpoch }) => ({
+    partitionIndex: partition,
+    timestamp,
+    currentLeaderEpoch,
+  }))
+  const topics = [{ name: topic.name, topicId: topic.topicId, partitions }]
+  const request = { isolationLevel: plan.isolationLevel, topics }
+  const answer = await transport.call('list-offsets', request, { signal })
+  return (answer.topics[0]?.partitions ?? []).map((row) => rowError(row) ?? row.offset)
 }
