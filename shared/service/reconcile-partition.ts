@@ -2,7 +2,7 @@ import { byController } from '../core/controller-lease.ts'
 import { electLeader, fence } from '../core/election.ts'
 import { type Head, type LocatedBatch, nodeOf, validBatches } from '../core/head.ts'
 import { changeIsr, joinReplica, replaceReplica, settleDue } from '../core/isr-commands.ts'
-import { nextStep, type Step } from '../core/reconcile.ts'
+import { isOnLiveNode, nextStep, type Step } from '../core/reconcile.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { decodePage } from '../store/items/page-item.ts'
 import { pagesBelow, pagesFrom } from '../store/keys.ts'
@@ -99,7 +99,9 @@ async function haveTheirBuckets(control: Control, replicas: readonly string[]): 
     replicas.map(async (replica) => {
       const nodeId = nodeOf(replica)
       const found = await readIncarnation(control.deps, nodeId).catch(() => undefined)
-      if (found !== undefined && found === control.nodes.get(nodeId)?.incarnationId) return true
+      // Another partition's look may have found the new bucket first: its name is then known, but the replica's is not.
+      const isKnown = found !== undefined && found === control.nodes.get(nodeId)?.incarnationId
+      if (isKnown && isOnLiveNode(replica, control.nodes)) return true
       await probeNode(control, nodeId)
       return false
     }),

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { controllerTick, runController } from '../../shared/service/controller.ts'
+import { controllerTick, runController, underLease } from '../../shared/service/controller.ts'
+import { probeNode, probeNodes } from '../../shared/service/probe-nodes.ts'
+import { reconcilePartition } from '../../shared/service/reconcile-partition.ts'
 import { listLosses } from '../../shared/service/record-loss.ts'
 import { readTopic } from '../../shared/service/topics.ts'
+import { INCARNATION_OBJECT } from '../../shared/store/keys.ts'
 import { changeHead } from '../support/calls.ts'
 import {
   batchOf,
@@ -102,6 +105,32 @@ test('C10: a follower whose bucket was emptied unnoticed is not elected: buckets
   await rest()
   expect(await values(deps)).toEqual(LETTERS)
   expect(await broken(deps, topicId)).toEqual([])
+})
+
+test('C10: nor is one whose new bucket another partition found in that very moment', async () => {
+  const { deps, topicId, nodes, troubles, append } = await log({ 'min.insync.replicas': '1' })
+  await append('a')
+  const partition = { topic: await readTopic(deps, TOPIC), partitionIndex: 0 }
+  const before = await storedHead(deps, topicId)
+  troubles.set(nodes[0], 'fails')
+  const elected = await asTimePasses(
+    deps,
+    underLease(deps, async (control) => {
+      await probeNodes(control)
+      deps.nodes
+        .get(nodes[1])
+        ?.faults.once(({ method, key }) => method === 'get' && key === INCARNATION_OBJECT, {
+          fault: 'before',
+          run: async () => {
+            await deps.wipe(nodes[1])
+            await probeNode(control, nodes[1])
+          },
+        })
+      return reconcilePartition(control, partition)
+    }),
+  )
+  expect(elected).toMatchObject({ leader: `${nodes[2]}.1`, isr: [`${nodes[2]}.1`] })
+  expect(elected?.leaderEpoch).toBe(before.leaderEpoch + 1) // there was no other election in between
 })
 
 test('the winner does not answer when it is looked at: the next one is elected', async () => {
