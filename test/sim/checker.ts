@@ -188,15 +188,20 @@ const staleEnd: Check = (view) => {
       const last = f === 'send' ? (values.at(-1)?.[0] ?? -2) + 1 : (endOffset ?? -1)
       return { completedAt, end: last }
     })
-  return view.operations.flatMap((operation) => {
-    if (operation.type !== 'ok' || operation.endOffset === undefined) return []
-    const known = Math.max(
-      0,
-      ...bounds.filter((b) => b.completedAt < operation.invokedAt).map(({ end }) => end),
-    )
-    const { endOffset } = operation
-    return endOffset < known ? [anomaly('stale-end', view, `end ${endOffset}, after ${known} was known`)] : []
-  })
+    .sort((a, b) => a.completedAt - b.completedAt)
+  let known = 0
+  let passed = 0
+  const told = view.operations.filter(({ type, endOffset }) => type === 'ok' && endOffset !== undefined)
+  return told
+    .sort((a, b) => a.invokedAt - b.invokedAt)
+    .flatMap(({ invokedAt, endOffset = 0 }) => {
+      for (; (bounds[passed]?.completedAt ?? invokedAt) < invokedAt; passed += 1) {
+        known = Math.max(known, bounds[passed]?.end ?? 0)
+      }
+      return endOffset < known
+        ? [anomaly('stale-end', view, `end ${endOffset}, after ${known} was known`)]
+        : []
+    })
 }
 
 const vanishedRead: Check = (view) =>

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { checkHistory } from '../sim/checker.ts'
+import type { Operation, Place } from '../sim/history.ts'
+
+const KEY = 't/0'
+const operation = (more: Partial<Operation>): Operation => ({
+  process: 'p',
+  f: 'send',
+  key: KEY,
+  acks: -1,
+  isIdempotent: false,
+  invokedAt: 0,
+  completedAt: 1,
+  type: 'ok',
+  values: [],
+  ...more,
+})
+const send = (at: number, values: readonly Place[], more: Partial<Operation> = {}) =>
+  operation({ invokedAt: at, completedAt: at + 1, values, ...more })
+const poll = (at: number, values: readonly Place[], more: Partial<Operation> = {}) =>
+  operation({ process: 'c', f: 'poll', invokedAt: at, completedAt: at + 1, values, ...more })
+const end = (at: number, endOffset: number) =>
+  operation({ process: 'e', f: 'end-offset', invokedAt: at, completedAt: at + 1, endOffset })
+
+const logOf = (...values: string[]) => new Map(values.map((value, offset) => [offset, value]))
+const sent = send(0, [[0, 'a']])
+const second = send(2, [[1, 'b']])
+
+interface Case {
+  readonly name: string
+  readonly operations: readonly Operation[]
+  readonly final?: ReadonlyMap<number, string>
+  readonly lost?: number
+}
+
+function anomalies({ operations, final = logOf('a', 'b'), lost }: Case): readonly string[] {
+  const losses = new Map(lost === undefined ? [] : [[KEY, lost]])
+  const found = checkHistory({ operations, final: new Map([[KEY, final]]), losses, told: new Set() })
+  return [...new Set(found.map(({ name }) => name))]
+}
+
+test('clients that saw what one log can show them saw nothing wrong', () => {
+  const operations = [
+    sent,
+    second,
+    send(4, [[null, 'c']], { type: 'info', process: 'q' }),
+    send(4, [[null, 'd']], { type: 'fail', process: 'r' }),
+    send(6, [[5, 'e']], { acks: 1, process: 's' }),
+    poll(3, [[0, 'a']], { endOffset: 2 }),
+    poll(5, [[1, 'b']], { endOffset: 2 }),
+    poll(7, [[0, 'a']], { process: 'c2', endOffset: 3 }),
+    end(8, 3),
+  ]
+  expect(anomalies({ name: '', operations, final: logOf('a', 'b', 'c') })).toEqual([])
+})
+
+test.each<Case>([
+  { name: 'phantom-read', operations: [sent, second, poll(4, [[0, 'x']])] },
+  { name: 'inconsistent-offsets', operations: [sent, second, poll(4, [[0, 'b']])] },
+  { name: 'duplicate', operations: [sent, second, poll(4, [[1, 'a']])] },
+  { name: 'G1a', operations: [send(0, [[null, 'a']], { type: 'fail' }), poll(4, [[0, 'a']])] },
+  {
+    name: 'poll-skip',
+    operations: [
+      sent,
+      second,
+      send(4, [[2, 'c']]),
+      poll(6, [
+        [0, 'a'],
+        [2, 'c'],
+      ]),
+    ],
+    final: logOf('a', 'b', 'c'),
+  },
+  { name: 'nonmonotonic-poll', operations: [sent, second, poll(4, [[1, 'b']]), poll(6, [[0, 'a']])] },
+  { name: 'nonmonotonic-send', operations: [send(0, [[1, 'b']]), send(0, [[0, 'a']])] },
+  {
+    name: 'realtime-inversion',
+    operations: [send(0, [[1, 'b']]), send(2, [[0, 'a']], { process: 'q' })],
+  },
+  { name: 'stale-end', operations: [sent, second, end(4, 1)] },
+  { name: 'stale-end', operations: [sent, second, end(4, 2), poll(6, [], { endOffset: 1 })] },
+  { name: 'vanished-read', operations: [sent, second, poll(4, [[1, 'b']])], final: logOf('a') },
+  { name: 'final-lost', operations: [sent, second], final: logOf('a') },
+  { name: 'ack-offset-mismatch', operations: [sent, second], final: logOf('b', 'a') },
+  { name: 'final-aborted', operations: [send(0, [[null, 'a']], { type: 'fail' })] },
+  { name: 'final-duplicate', operations: [sent], final: logOf('a', 'a') },
+  { name: 'offset-gap', operations: [sent], final: new Map([[0, 'a']]).set(2, 'b') },
+  {
+    name: 'torn',
+    operations: [
+      send(
+        0,
+        [
+          [null, 'a'],
+          [null, 'z'],
+        ],
+        { type: 'info' },
+      ),
+    ],
+  },
+  {
+    name: 'silent-truncation',
+    operations: [sent, poll(4, [[1, 'x']]), poll(6, [[1, 'b']])],
+    lost: 1,
+  },
+])('$name is found', (given) => {
+  expect(anomalies(given)).toContain(given.name)
+})
+
+test('an end that was told while the other was on its way is not stale', () => {
+  expect(
+    anomalies({ name: '', operations: [sent, send(2, [[1, 'b']], { completedAt: 9 }), end(8, 1)] }),
+  ).toEqual([])
+})
