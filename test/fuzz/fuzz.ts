@@ -1,0 +1,49 @@
+import { readdir, readFile } from 'node:fs/promises'
+import fc from 'fast-check'
+import { BATCH_TARGETS } from './batch-targets.ts'
+import { CODEC_TARGETS } from './codec-targets.ts'
+import { anyInput } from './mutate.ts'
+import { STORED_TARGETS } from './stored-targets.ts'
+import type { Target } from './target.ts'
+import { WIRE_TARGETS } from './wire-targets.ts'
+
+const CORPUS = new URL('../fixtures/corpus/', import.meta.url)
+
+/** Targets that need no service. */
+export const PURE_TARGETS: readonly Target[] = [
+  ...BATCH_TARGETS,
+  ...CODEC_TARGETS,
+  ...WIRE_TARGETS,
+  ...STORED_TARGETS,
+]
+
+/** An input that once did harm. */
+export interface Past {
+  readonly target: string
+  readonly why: string
+  readonly base64: string
+}
+
+/** All inputs that once did harm, and those that nearly would. */
+export async function corpus(): Promise<readonly Past[]> {
+  const names = (await readdir(CORPUS)).filter((name) => name.endsWith('.json'))
+  const files = await Promise.all(names.map((name) => readFile(new URL(name, CORPUS), 'utf8')))
+  return files.flatMap((text) => JSON.parse(text) as Past[])
+}
+
+/** Checks the target with so many inputs; rejects with the smallest one found that breaks it, in base64. */
+export async function fuzz(
+  { seeds, check, name }: Target,
+  options: { readonly runs: number; readonly seed?: number | undefined },
+): Promise<void> {
+  const property = fc.asyncProperty(anyInput(seeds), async (bytes) => {
+    try {
+      await check(bytes)
+    } catch (cause) {
+      const said = cause instanceof Error ? cause.stack : String(cause)
+      throw new Error(`target=${name} base64=${Buffer.from(bytes).toString('base64')} ${said}`)
+    }
+  })
+  const { runs: numRuns, seed } = options
+  await fc.assert(property, { numRuns, includeErrorInReport: true, ...(seed === undefined ? {} : { seed }) })
+}
