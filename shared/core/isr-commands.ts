@@ -163,12 +163,20 @@ export function loseCopies(head: Head, replica: string, fromOffset: number, nowM
   }
 }
 
-/** min.insync.replicas was changed: who planned by the old one plans again. */
-export function setMinIsr(head: Head, minIsr: number): UpdatePlan {
+/**
+ * min.insync.replicas was changed: who planned by the old one plans again. The partition is due: who says it may have
+ * slept since the topic said so, and only who looks at both later knows.
+ */
+export function setMinIsr(head: Head, minIsr: number, nowMs: number): UpdatePlan {
   const restored = restoreHighWatermark(head, { minIsr })
   return {
     checks: [...ofEpochs(head), present(['leader']), ...restored.checks],
-    changes: [set(['minIsr'], minIsr), ...newPartitionEpoch(head), ...restored.changes],
+    changes: [
+      set(['minIsr'], minIsr),
+      ...newPartitionEpoch(head),
+      set(['dueAtMs'], nowMs),
+      ...restored.changes,
+    ],
   }
 }
 

@@ -3,7 +3,7 @@ import { type Head, nodeOf, replicaName } from './head.ts'
 import { outsiders, replicasToFill } from './replica.ts'
 import type { StorageNode } from './storage-node.ts'
 
-/** What a head is judged by: the storage nodes as the controller knows them, and the time. */
+/** What a head is judged by: the storage nodes as the controller knows them, the topic's configs, and the time. */
 export interface View {
   readonly nodes: ReadonlyMap<number, StorageNode>
   readonly nowMs: number
@@ -11,6 +11,8 @@ export interface View {
   readonly maxLagMs: number
   /** Whether a leader may be elected though it loses data: unclean.leader.election.enable. */
   readonly uncleanAllowed: boolean
+  /** What the head is to have: min(min.insync.replicas, replication factor). */
+  readonly minIsr: number
 }
 
 /** The next thing to do about a partition, most urgent first. */
@@ -22,6 +24,8 @@ export type Step =
   | { readonly step: 'elect'; readonly election: Election }
   /** There is no leader, and nobody can be elected. */
   | { readonly step: 'leaderless' }
+  /** The topic's min.insync.replicas is another one than the head has. */
+  | { readonly step: 'settleMinIsr'; readonly minIsr: number }
   /** Followers whose node is gone, or that lack something for too long, leave the ISR or the joining list. */
   | { readonly step: 'shrink'; readonly leaving: readonly string[] }
   | { readonly step: 'join'; readonly replica: string }
@@ -44,6 +48,7 @@ export function nextStep(head: Head, view: View): Step {
   }
   const leaving = [...head.isr, ...head.joining].filter((replica) => !isLive(replica))
   if (leaving.length > 0) return { step: 'shrink', leaving }
+  if (head.minIsr !== view.minIsr) return { step: 'settleMinIsr', minIsr: view.minIsr }
   const lagging = laggards(head, view)
   if (lagging.length > 0) return { step: 'shrink', leaving: lagging }
   const joining = outsiders(head).find((replica) => isLive(replica) && mayJoin(head, replica, view))

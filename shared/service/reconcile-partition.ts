@@ -1,8 +1,8 @@
 import { byController } from '../core/controller-lease.ts'
 import { electLeader, fence } from '../core/election.ts'
 import { type Head, type LocatedBatch, nodeOf, validBatches } from '../core/head.ts'
-import { changeIsr, joinReplica, replaceReplica, settleDue } from '../core/isr-commands.ts'
-import { isOnLiveNode, nextStep, type Step } from '../core/reconcile.ts'
+import { changeIsr, joinReplica, replaceReplica, setMinIsr, settleDue } from '../core/isr-commands.ts'
+import { isOnLiveNode, nextStep, type Step, type View } from '../core/reconcile.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { decodePage } from '../store/items/page-item.ts'
 import { pagesBelow, pagesFrom } from '../store/keys.ts'
@@ -12,6 +12,7 @@ import { type Partition, partitionName, pkOf, readHead, updateHead } from './hea
 import { readIncarnation } from './incarnation.ts'
 import { probeNode } from './probe-nodes.ts'
 import { recordLoss } from './record-loss.ts'
+import { minIsrOf, topicNow } from './settle-min-isr.ts'
 import { effectiveConfig } from './topics.ts'
 
 /** How a partition is reconciled: whether an operator asks for a leader that loses data. */
@@ -36,13 +37,13 @@ export async function reconcilePartition(
   const configured = effectiveConfig(partition.topic, deps.configs, 'unclean.leader.election.enable')
   let head = await readHead(deps, partition)
   for (let steps = 0; head !== undefined && steps < limits.maxReconcileSteps; steps += 1) {
-    const step = nextStep(head, {
+    const visit: Visit = { control, partition, head, nowMs: clock.nowMs(), steps }
+    const step = await stepOf(visit, {
       nodes,
       nowMs: clock.nowMs(),
       maxLagMs: limits.replicaLagMs,
       uncleanAllowed: uncleanAllowed || configured.value === 'true',
     })
-    const visit: Visit = { control, partition, head, nowMs: clock.nowMs(), steps }
     const plan = await planOf(visit, step)
     if (plan === 'again') head = await readHead(deps, partition)
     else if (plan === 'rest') return rest(visit, step)
@@ -61,6 +62,20 @@ interface Visit {
   readonly steps: number
 }
 
+/**
+ * The next step. Before a head is given another minIsr, and before what was due is called done, the topic is read later
+ * than the head was: it may have been altered since it was listed, and the head by one that slept meanwhile.
+ */
+async function stepOf(visit: Visit, view: Omit<View, 'minIsr'>): Promise<Step> {
+  const { control, partition, head } = visit
+  const step = nextStep(head, { ...view, minIsr: minIsrOf(control.deps, partition.topic) })
+  const isLastWord = step.step === 'settleMinIsr' || (step.step === 'settled' && isDue(visit))
+  if (!isLastWord) return step
+  const now = await topicNow(control.deps, partition.topic)
+  const minIsr = now === undefined ? head.minIsr : minIsrOf(control.deps, now)
+  return nextStep(head, { ...view, minIsr })
+}
+
 /** The write that a step asks for. `again`: the nodes are not what they seemed; `rest`: nothing is to be written but when to come back. */
 async function planOf(visit: Visit, step: Step): Promise<UpdatePlan | 'again' | 'rest'> {
   const { control, partition, head, nowMs } = visit
@@ -69,6 +84,8 @@ async function planOf(visit: Visit, step: Step): Promise<UpdatePlan | 'again' | 
       return fence(head, nowMs)
     case 'replace':
       return replaceReplica(head, step.lost, step.successor, nowMs)
+    case 'settleMinIsr':
+      return setMinIsr(head, step.minIsr, nowMs)
     case 'shrink':
       return changeIsr(head, step.leaving, nowMs)
     case 'join':
@@ -144,10 +161,14 @@ async function rest(visit: Visit, step: Step): Promise<Head | undefined> {
   const nextMs = nextLookMs(visit, step)
   if (nextMs === undefined) {
     // It needs nothing: whatever it is listed for later is not the controller's.
-    return dueAtMs === undefined || dueAtMs > nowMs ? head : writeHead(visit, settled(visit))
+    return isDue(visit) ? writeHead(visit, settled(visit)) : head
   }
   const isListed = dueAtMs !== undefined && dueAtMs > nowMs && dueAtMs <= nextMs
   return isListed ? head : writeHead(visit, settleDue(head, nextMs))
+}
+
+function isDue({ head, nowMs }: Visit): boolean {
+  return head.dueAtMs !== undefined && head.dueAtMs <= nowMs
 }
 
 /** When a partition that waits for something is worth another look; undefined when it waits for nothing. */

@@ -26,10 +26,8 @@ export async function settleMinIsr(deps: Deps, topic: Topic): Promise<void> {
     const { partitionCount } = settled
     const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => partitionIndex)
     if (!(await settlePartitions(deps, settled, partitions))) break
-    const item = await deps.documents.get(topicKey(topic.name), 'strong')
-    if (item === undefined || isBeingDeleted(item)) return
-    const now = existingTopic(topic.name, item)
-    if (now.topicId !== topic.topicId) return
+    const now = await topicNow(deps, topic)
+    if (now === undefined) return
     if (minIsrOf(deps, now) === minIsrOf(deps, settled) && now.partitionCount === partitionCount) return
     settled = now
   }
@@ -37,6 +35,14 @@ export async function settleMinIsr(deps: Deps, topic: Topic): Promise<void> {
     'REQUEST_TIMED_OUT',
     `config is stored, not all partitions have it yet: ask again topic=${topic.name}`,
   )
+}
+
+/** The topic as it is now; undefined when it was deleted, or its deletion begun. */
+export async function topicNow(deps: Deps, { name, topicId }: Topic): Promise<Topic | undefined> {
+  const item = await deps.documents.get(topicKey(name), 'strong')
+  if (item === undefined || isBeingDeleted(item)) return undefined
+  const now = existingTopic(name, item)
+  return now.topicId === topicId ? now : undefined
 }
 
 /** Brings the heads of some partitions to the topic's min.insync.replicas; answers whether all have it now. */
@@ -63,7 +69,7 @@ async function settleHead(
   for (let tries = 0; tries < deps.limits.maxUpdateTries; tries += 1) {
     if (head === undefined || head.minIsr === minIsr) return true
     if (head.leader === undefined) return false
-    head = (await updateHead(deps, partition, setMinIsr(head, minIsr))).head
+    head = (await updateHead(deps, partition, setMinIsr(head, minIsr, deps.clock.nowMs()))).head
   }
   return head === undefined || head.minIsr === minIsr
 }

@@ -124,7 +124,7 @@ function planned(world: World, action: Planned, uncleanAllowed: boolean): Comman
     case 'move':
       return command(moveLeader(head, replicaOf(head, action.node)))
     case 'setMinIsr':
-      return command(setMinIsr(head, action.minIsr))
+      return command(setMinIsr(head, action.minIsr, nowMs))
     case 'trim': {
       const below = locateTail(head).filter((batch) => isCommitted(head, batch))
       const paged = below.slice(0, action.count).map(({ reference }) => packReference(reference))

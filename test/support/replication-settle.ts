@@ -1,6 +1,12 @@
 import { fence } from '../../shared/core/election.ts'
 import type { Head } from '../../shared/core/head.ts'
-import { changeIsr, fillHole, joinReplica, replaceReplica } from '../../shared/core/isr-commands.ts'
+import {
+  changeIsr,
+  fillHole,
+  joinReplica,
+  replaceReplica,
+  setMinIsr,
+} from '../../shared/core/isr-commands.ts'
 import { nextStep, type View } from '../../shared/core/reconcile.ts'
 import { replicasToFill } from '../../shared/core/replica.ts'
 import { newStorageNode } from '../../shared/core/storage-node.ts'
@@ -35,6 +41,8 @@ function carryOut(world: World, next: ReturnType<typeof nextStep>): readonly str
       const command = elected(world, (replica) => isCurrent(world, replica), true)
       return command === undefined ? ['nobody is elected'] : deliver(world, command)
     }
+    case 'settleMinIsr':
+      return run(setMinIsr(head, next.minIsr, nowMs))
     case 'shrink':
       return run(changeIsr(head, next.leaving, nowMs))
     case 'join':
@@ -55,7 +63,8 @@ function viewOf(world: World): View {
     const node = { ...newStorageNode({ zone: `z${nodeId}`, incarnationId: `i${incarnation}` }), incarnation }
     return [nodeId, node] as const
   })
-  return { nodes: new Map(nodes), nowMs: world.nowMs, maxLagMs: 10_000, uncleanAllowed: true }
+  const terms = { maxLagMs: 10_000, uncleanAllowed: true, minIsr: world.head.replicas.length }
+  return { nodes: new Map(nodes), nowMs: world.nowMs, ...terms }
 }
 
 function unsettled(head: Head): readonly string[] {

@@ -42,7 +42,7 @@ const plans = (head: Head): readonly { name: string; plan: UpdatePlan; leaderles
   { name: 'joinReplica', plan: joinReplica(head, '2.1', NOW) },
   { name: 'fillHole', plan: fillHole(head, '2.1', 100) },
   { name: 'replaceReplica', plan: replaceReplica(head, '1.1', '1.2', NOW), leaderless: true },
-  { name: 'setMinIsr', plan: setMinIsr(head, 1) },
+  { name: 'setMinIsr', plan: setMinIsr(head, 1, NOW) },
 ]
 
 describe('every command on the ISR', () => {
@@ -51,7 +51,7 @@ describe('every command on the ISR', () => {
     name === 'joinReplica' ? outside(changes) : joining(changes)
   const rows = plans(joining()).map(({ name, leaderless }) => ({ name, leaderless }))
   const planOf = (name: string, head: Head) =>
-    plans(head).find((row) => row.name === name)?.plan ?? setMinIsr(head, 1)
+    plans(head).find((row) => row.name === name)?.plan ?? setMinIsr(head, 1, NOW)
 
   test.each(rows)('$name: is taken by the head that it was planned by', ({ name }) => {
     expect(carriedOut(givens(name), planOf(name, givens(name)))).toBeDefined()
@@ -331,12 +331,12 @@ describe('replaceReplica', () => {
 describe('setMinIsr', () => {
   test('to less lets the high watermark go on', () => {
     const head = whole({ isr: ['0.1'], highWatermark: 80 })
-    expect(applied(head, setMinIsr(head, 1))).toMatchObject({ minIsr: 1, highWatermark: 100 })
+    expect(applied(head, setMinIsr(head, 1, NOW))).toMatchObject({ minIsr: 1, highWatermark: 100, dueAtMs: NOW })
   })
 
   test('to more leaves it where it is, and fences who planned by less', () => {
     const head = whole({ isr: ['0.1', '1.1'] })
-    const after = applied(head, setMinIsr(head, 3))
+    const after = applied(head, setMinIsr(head, 3, NOW))
     expect(after).toMatchObject({ minIsr: 3, highWatermark: 100 })
     expect(carriedOut(after, missing(head))).toBeUndefined()
     expect(applied(after, missing(after))).toMatchObject({ logEndOffset: 110, highWatermark: 100 })

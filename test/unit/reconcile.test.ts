@@ -23,6 +23,7 @@ const viewWith = (
   nowMs: NOW,
   maxLagMs: 10_000,
   uncleanAllowed: false,
+  minIsr: 2,
   ...changes,
 })
 const whole = (changes: Partial<Head> = {}) => headWith({ logEndOffset: 200, highWatermark: 200, ...changes })
@@ -111,6 +112,23 @@ describe('the next step for a partition', () => {
       expected: { step: 'shrink', leaving: ['1.1', '2.1'] },
     },
     {
+      name: 'with another minIsr than its topic wants is to get that, before anybody leaves or joins by the old one',
+      given: outside({ minIsr: 3, holeEnd: { '1.1': 200 }, holeSince: { '1.1': 1, '2.1': 1 } }),
+      expected: { step: 'settleMinIsr', minIsr: 2 },
+    },
+    {
+      name: 'with another minIsr and a follower on a node that is down is to take that out first',
+      given: whole({ minIsr: 3 }),
+      view: viewWith({ 2: DOWN }),
+      expected: { step: 'shrink', leaving: ['2.1'] },
+    },
+    {
+      name: 'without leader, and nobody to be elected, keeps the minIsr that it has',
+      given: outside({ ...leaderless, minIsr: 3 }),
+      view: viewWith({ 0: DOWN, 1: DOWN }),
+      expected: { step: 'leaderless' },
+    },
+    {
       name: 'that joins a replica on a node that is down is to take it out',
       given: joining(),
       view: viewWith({ 2: DOWN }),
@@ -166,13 +184,14 @@ describe('the next step for a partition', () => {
     {
       name: 'with several that are held down is to wait for the first',
       given: outside({ isr: ['0.1'], minIsr: 1, holeStart: { '1.1': 150, '2.1': 150 } }),
-      view: viewWith({ 1: { holdDownUntilMs: NOW + 9 }, 2: { holdDownUntilMs: NOW + 5 } }),
+      view: viewWith({ 1: { holdDownUntilMs: NOW + 9 }, 2: { holdDownUntilMs: NOW + 5 } }, { minIsr: 1 }),
       expected: { step: 'wait', untilMs: NOW + 5 },
     },
     { name: 'that joins a replica is to fill its hole', given: joining(), expected: { step: 'catchUp' } },
     {
       name: 'that joins one and has another outside is to let that join first: both are filled at once',
       given: joining({ isr: ['0.1'], minIsr: 1, holeStart: { '1.1': 150, '2.1': 150 } }),
+      view: viewWith({}, { minIsr: 1 }),
       expected: { step: 'join', replica: '1.1' },
     },
   ])('$name', ({ given, view = viewWith(), expected }) => {

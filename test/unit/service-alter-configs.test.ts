@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { fence } from '../../shared/core/election.ts'
 import { alterConfigsRequest, TOPIC_RESOURCE } from '../../shared/protocol/api/configs.ts'
 import { alterConfigs } from '../../shared/service/alter-configs.ts'
+import { controllerTick } from '../../shared/service/controller.ts'
 import { deleteTopics } from '../../shared/service/delete-topics.ts'
 import { describeConfigs } from '../../shared/service/describe-configs.ts'
+import { updateHead } from '../../shared/service/heads.ts'
+import { readTopic } from '../../shared/service/topics.ts'
 import { changeHead, isHeadUpdate, isTopicUpdate, runBefore } from '../support/calls.ts'
 import { batchOf, createTopic, errorOf, produceOne, TOPIC } from '../support/log-requests.ts'
+import { asTimePasses } from '../support/node-troubles.ts'
 import { storedHead } from '../support/partition-invariants.ts'
 import { otherEnvironment, type TestDeps, testDeps } from '../support/test-deps.ts'
 
@@ -287,4 +292,70 @@ describe('altering min.insync.replicas', () => {
       if (!cameBefore) return expect(position).toBeGreaterThan(8)
     }
   })
+
+  test('by one that slept while another one was answered is undone by the controller, at whatever step it dies', async () => {
+    for (let position = 0; ; position += 1) {
+      const { deps, topicId } = await topicOfThree()
+      const others = otherEnvironment(deps)
+      let slept: 'not yet' | 'sleeps' | 'woke up' = 'not yet'
+      let calls = 0
+      const sleep = async () => {
+        slept = 'sleeps'
+        expect(await setMinInsync(others, '2')).toMatchObject({ errorCode: 0 })
+        slept = 'woke up'
+      }
+      deps.documents.faults.always((call) => {
+        if (slept === 'not yet' && isHeadUpdate(call)) return runBefore(sleep)
+        if (slept === 'woke up') calls += 1
+        if (calls <= position) return undefined
+        return call.method === 'get' ? { fault: 'throttled' } : { fault: 'callLost' }
+      })
+      await setMinInsync(deps, '1')
+      deps.documents.faults.always(undefined)
+      await asTimePasses(deps, controllerTick(deps))
+      expect(await minIsrs(deps, topicId)).toEqual([2, 2, 2])
+      for (const partition of [0, 1, 2]) {
+        expect((await storedHead(deps, topicId, partition)).dueAtMs).toBeUndefined()
+      }
+      if (calls < position) return expect(position).toBeGreaterThan(6)
+    }
+  })
+
+  test('while a partition has no leader reaches it with its next one', async () => {
+    const { deps, topicId } = await topicOfThree()
+    const partition = { topic: await readTopic(deps, TOPIC), partitionIndex: 1 }
+    await updateHead(deps, partition, fence(await storedHead(deps, topicId, 1), deps.clock.nowMs()))
+    expect(await setMinInsync(deps, '1')).toMatchObject({ errorName: 'REQUEST_TIMED_OUT' })
+    await asTimePasses(deps, controllerTick(deps))
+    expect(await minIsrs(deps, topicId)).toEqual([1, 1, 1])
+  })
+
+  test.each([
+    { name: 'another one', minIsr: 1 },
+    { name: 'what it is altered to', minIsr: 3 },
+  ])(
+    'of a head that has $name ends with what is stored, whichever step of the controller it comes before',
+    async ({ minIsr }) => {
+      for (let position = 0; ; position += 1) {
+        const { deps, topicId } = await topicOfThree()
+        await changeHead(deps, topicId, { minIsr, dueAtMs: 1 })
+        let calls = 0
+        let cameBefore = false
+        deps.documents.faults.always(() => {
+          calls += 1
+          if (calls !== position + 1) return undefined
+          return runBefore(async () => {
+            cameBefore = true
+            expect(await setMinInsync(otherEnvironment(deps), '3')).toMatchObject({ errorCode: 0 })
+          })
+        })
+        await asTimePasses(deps, controllerTick(deps))
+        deps.documents.faults.always(undefined)
+        await asTimePasses(deps, controllerTick(deps))
+        const wanted = cameBefore ? 3 : 2
+        expect(await minIsrs(deps, topicId)).toEqual([wanted, wanted, wanted])
+        if (!cameBefore) return expect(position).toBeGreaterThan(15)
+      }
+    },
+  )
 })
