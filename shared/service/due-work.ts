@@ -1,3 +1,4 @@
+import { byController } from '../core/controller-lease.ts'
 import { settleDue } from '../core/isr-commands.ts'
 import { decodeHead, encodeHeadPlan } from '../store/items/head-item.ts'
 import { decodeTopic, isBeingDeleted } from '../store/items/topic-item.ts'
@@ -57,19 +58,26 @@ async function reconcileHeads(control: Control, heads: readonly HeadName[]): Pro
     deps.limits.parallelDocuments,
     ({ topicId, partitionIndex }) =>
       countFailure(deps, 'head without a topic was not postponed', { topicId, partitionIndex }, () =>
-        postpone(deps, topicId, partitionIndex),
+        postpone(control, topicId, partitionIndex),
       ),
   )
   return postponed.reduce((sum, count) => sum + count, failed)
 }
 
-/** No topic has this head, or not yet: it gets no leader. It is removed with its topic, or its topic appears. */
-async function postpone(deps: Deps, topicId: string, partitionIndex: number): Promise<void> {
+/**
+ * No topic has this head, or not yet: it gets no leader. It is removed with its topic, or its topic appears. Where neither
+ * happened when it is met again, who put it is most likely dead, but may still wake up: it stays, and is seldom looked at.
+ */
+async function postpone(control: Control, topicId: string, partitionIndex: number): Promise<void> {
+  const { controllerEpoch, deps } = control
+  const { clock, limits } = deps
   const key = headKey(topicId, partitionIndex)
   const item = await deps.documents.get(key, 'strong')
   if (item === undefined) return
-  const nextMs = deps.clock.nowMs() + deps.limits.waitRetryMs
-  await deps.documents.update(key, encodeHeadPlan(settleDue(decodeHead(item), nextMs)))
+  const head = decodeHead(item)
+  const isMetAgain = head.controllerEpoch > 0
+  const nextMs = clock.nowMs() + (isMetAgain ? limits.settledRetryMs : limits.waitRetryMs)
+  await deps.documents.update(key, encodeHeadPlan(byController(settleDue(head, nextMs), controllerEpoch)))
 }
 
 async function finishDeletionOf(deps: Deps, name: string): Promise<void> {

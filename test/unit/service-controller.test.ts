@@ -325,14 +325,19 @@ describe('the tick', () => {
     expect((await storedHead(deps, topicId)).holeStart).toEqual({})
   })
 
-  test('a head that no topic has is looked at again later, and is given no leader', async () => {
+  test('a head that no topic has is looked at again later, then once a day, and is given no leader', async () => {
     const { deps, topicId } = await log()
     await changeHead(deps, topicId, { leader: undefined, leaderEpoch: 1, dueAtMs: 1 })
     await deps.documents.store.delete(topicKey(TOPIC), [])
     await tick(deps)
+    const { dueAtMs: nextMs = 0 } = await storedHead(deps, topicId)
+    expect(nextMs).toBeGreaterThan(deps.clock.nowMs())
+    expect(nextMs).toBeLessThan(deps.clock.nowMs() + 3_600_000)
+    deps.clock.set(nextMs)
+    await tick(deps)
     const head = await storedHead(deps, topicId)
     expect(head.leader).toBeUndefined()
-    expect(head.dueAtMs).toBeGreaterThan(deps.clock.nowMs())
+    expect(head.dueAtMs).toBeGreaterThan(nextMs + 86_000_000)
   })
 
   test('a deletion that was begun is finished, after somebody was given a leader', async () => {
