@@ -1,14 +1,12 @@
 import { isUtf8 } from 'node:buffer'
-import { promisify } from 'node:util'
-import { constants, gunzip } from 'node:zlib'
+import { constants } from 'node:zlib'
+import { gunzipMembers } from '../shared/codecs/gzip.ts'
 import { zstdDecompressFrames } from '../shared/codecs/zstd.ts'
 import { KafkaError } from '../shared/protocol/kafka-error.ts'
 import { MAX_BODY_BYTES, MAX_WIRE_BODY_BYTES } from '../shared/protocol/limits.ts'
 import { malformed } from './envelope.ts'
 import type { Dialect, HttpRequest } from './http-types.ts'
 import { unsupportedMediaType } from './media-type.ts'
-
-const gunzipBytes = promisify(gunzip)
 
 /** A window larger than the largest body helps nobody, and is allocated before a byte is read. */
 const MAX_ZSTD_WINDOW_LOG = 24
@@ -57,7 +55,7 @@ export async function decodedBody(request: HttpRequest, dialect: Dialect): Promi
     throw unsupportedMediaType('content-encoding must be gzip or zstd')
   }
   try {
-    if (encoding === 'gzip') return await gunzipBytes(request.body, { maxOutputLength: MAX_BODY_BYTES })
+    if (encoding === 'gzip') return await gunzipMembers(request.body, MAX_BODY_BYTES)
     const params = { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG }
     return await zstdDecompressFrames(request.body, { maxBytes: MAX_BODY_BYTES, params })
   } catch (error) {

@@ -1,6 +1,7 @@
-import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Codecs, CompressionType } from '../protocol/compression.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
+import { gunzipMembersSync } from './gzip.ts'
 import { lz4Compress, lz4Decompress } from './lz4-frame.ts'
 import { snappyCompress, snappyDecompress } from './snappy.ts'
 import { zstdDecompressFramesSync } from './zstd.ts'
@@ -31,7 +32,7 @@ const CODECS: Readonly<Record<CompressionType, Codec>> = {
   none: { compress: (bytes) => bytes, decompress: atMost },
   gzip: {
     compress: (bytes) => gzipSync(bytes),
-    decompress: (bytes, maxBytes) => atMost(gunzipSync(bytes, outputLimit(maxBytes)), maxBytes),
+    decompress: (bytes, maxBytes) => atMost(gunzipMembersSync(bytes, maxBytes), maxBytes),
   },
   snappy: { compress: snappyCompress, decompress: snappyDecompress },
   lz4: { compress: lz4Compress, decompress: lz4Decompress },
@@ -39,11 +40,6 @@ const CODECS: Readonly<Record<CompressionType, Codec>> = {
     compress: (bytes) => zstdCompressSync(bytes),
     decompress: zstdDecompressFramesSync,
   },
-}
-
-/** zlib stops as soon as it has more; it does not take 0 for an answer. */
-function outputLimit(maxBytes: number): { maxOutputLength: number } {
-  return { maxOutputLength: Math.max(1, maxBytes) }
 }
 
 function atMost(bytes: Uint8Array, maxBytes: number): Uint8Array {

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { type ZstdOptions, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { KafkaError } from '../protocol/kafka-error.ts'
+import { type Inflated, type InflateOptions, inflateOptions } from './inflated.ts'
 
 // zstd = frames, one behind the other, some of which may be skippable and hold nothing (RFC 8878 §3)
 //
@@ -9,19 +10,11 @@ import { KafkaError } from '../protocol/kafka-error.ts'
 /** Nine bytes are a frame, which takes some 20 µs: writers make one, or one for each of a few parts. */
 const MAX_FRAMES = 1000
 
-/** What node:zlib answers when it is asked for more than the content; its types do not say so. */
-interface Inflated {
-  readonly buffer: Buffer
-  readonly engine: { readonly bytesWritten: number }
-}
-
-type WithInfo = ZstdOptions & { readonly info: true }
-
 const inflate = promisify(zstdDecompress) as unknown as (
   bytes: Uint8Array,
-  options: WithInfo,
+  options: InflateOptions,
 ) => Promise<Inflated>
-const inflateSync = zstdDecompressSync as unknown as (bytes: Uint8Array, options: WithInfo) => Inflated
+const inflateSync = zstdDecompressSync as unknown as (bytes: Uint8Array, options: InflateOptions) => Inflated
 
 /**
  * The content of all frames, of at most `maxBytes`.
@@ -54,8 +47,7 @@ function newContent(bytes: Uint8Array, maxBytes: number) {
   let left = maxBytes
   return {
     rest: () => rest,
-    /** zlib does not take 0 for a bound. */
-    options: () => ({ info: true, maxOutputLength: Math.max(1, left) }) as const,
+    options: () => inflateOptions(left),
     add: ({ buffer, engine }: Inflated) => {
       parts.push(buffer)
       left -= buffer.length
