@@ -170,15 +170,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'min-isr-leaves-high-watermark',
     rule: '▲ §4: setMinIsr restores the high watermark',
     file: 'shared/core/isr-commands.ts',
-    find: `      set(['minIsr'], minIsr),
-      ...newPartitionEpoch(head),
-      set(['dueAtMs'], nowMs),
-      ...restored.changes,
-`,
-    replace: `      set(['minIsr'], minIsr),
-      ...newPartitionEpoch(head),
-      set(['dueAtMs'], nowMs),
-`,
+    find: "changes: [set(['minIsr'], minIsr), ...newPartitionEpoch(head), ...restored.changes],",
+    replace: "changes: [set(['minIsr'], minIsr), ...newPartitionEpoch(head)],",
   },
   {
     name: 'unclean-keeps-high-watermark',
@@ -263,13 +256,6 @@ export const BUGS: readonly PlantedBug[] = [
     replace: 'live.find((replica) => head.isr.includes(replica)) ?? live[0] ?? caughtUp[0]\n',
   },
   {
-    name: 'elected-without-a-look-at-its-bucket',
-    rule: '▲ C10: every election reads the incarnation objects first',
-    file: 'shared/service/reconcile-partition.ts',
-    find: "      if (!(await haveTheirBuckets(control, step.election.isr))) return 'again'\n",
-    replace: '',
-  },
-  {
     name: 'producers-not-rolled-back',
     rule: '▲ C8: a truncation rolls producers back',
     file: 'shared/core/roll-back.ts',
@@ -333,6 +319,20 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'shared/core/isr-commands.ts',
     find: "      set(['holeStart', successor], Math.max(head.sealedEnd, head.logStartOffset)),\n",
     replace: "      copy(['holeStart', successor], ['logEndOffset']),\n",
+  },
+  {
+    name: 'puts-for-any-incarnation',
+    rule: '▲ C10: PUTs count only for the incarnation under which they began',
+    file: 'shared/service/wal-copies.ts',
+    find: '    const copies: WalCopies = { puts, objectId, object, byReplica: new Map() }\n',
+    replace: `    const byNode = new Map()
+    const byReplica = {
+      has: (replica) => byNode.has(nodeOf(replica)),
+      get: (replica) => byNode.get(nodeOf(replica)),
+      set: (replica, copy) => byNode.set(nodeOf(replica), copy),
+    }
+    const copies: WalCopies = { puts, objectId, object, byReplica }
+`,
   },
   {
     name: 'failed-copies-count',
