@@ -109,6 +109,9 @@ async function newCluster() {
     configs: [],
   }
   await createTopics(deps, { topics: [topic], validateOnly: false })
+  // New partitions are looked at once.
+  const nowMs = () => systemClock.nowMs() + LIMITS.newHeadDueMs
+  await runController({ ...deps, caches: newCaches(), clock: { ...systemClock, nowMs } })
   const counted = async (run: () => Promise<unknown>) => {
     calls = {}
     await run()

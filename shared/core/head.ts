@@ -64,6 +64,8 @@ interface NewPartition {
   readonly dueShard: number
   /** Replicas that nothing can be copied to now, and the time; none where it is left out. */
   readonly offline?: { readonly replicas: readonly string[]; readonly nowMs: number }
+  /** When it is looked at whatever was missed while it was made; never where it is left out. */
+  readonly dueAtMs?: number
 }
 
 /**
@@ -99,7 +101,7 @@ export function newHead(partition: NewPartition): Head {
     openEpochs: {},
     maxEvictedOffset: -1,
     dueShard: partition.dueShard,
-    dueAtMs: online.length < replicas.length ? offline.nowMs : undefined,
+    dueAtMs: partition.dueAtMs,
   }
 }
 

@@ -79,6 +79,8 @@ export const LIMITS = {
   dueDocuments: 100,
   /** Tries of a probe before a storage node counts as unreachable. */
   probeTries: 2,
+  /** When a new partition is looked at: its topic is stored by then, or it is postponed. */
+  newHeadDueMs: 10_000,
   /** When a partition is looked at again that needs nothing but to be sealed one day. */
   settledRetryMs: 86_400_000,
   /** When a partition is looked at again whose leader or replicas wait for a node, or for copies. */

@@ -32,7 +32,8 @@ export function partitionsFrom(topic: Topic, first: number): readonly number[] {
 
 /**
  * Puts a head for each of these partitions that has none; answers the partitions that had one. Replicas are named by the
- * bucket that their node has now, and those whose node is not UP are out of the ISR from the start.
+ * bucket that their node has now, and those whose node is not UP are out of the ISR from the start. Each is due soon: it
+ * may not know of a node that changes now, and who puts it may die.
  */
 export async function putHeads(
   deps: Deps,
@@ -58,8 +59,8 @@ export async function removeHeads(
 
 /**
  * To be called once the topic's document counts the partitions. A controller that saw a node change meanwhile told all
- * heads of all topics, but not these; and those that were `found` may know nodes as they were long ago. They become due,
- * and the controller is told. The partitions are there by now: a failure here is left to who appends and finds out.
+ * heads of all topics, but not these; and those that were `found` may know nodes as they were long ago. They become due
+ * now, and the controller is told. The partitions are there by now: after a failure here they are due a little later.
  */
 export async function reconcileNewHeads(
   deps: Deps,
@@ -97,12 +98,14 @@ function headOf(deps: Deps, partition: { topic: Topic; partitionIndex: number; n
     assert(node !== undefined, `storage node is not registered node=${nodeId}`)
     return replicaName(nodeId, node.incarnation)
   })
+  const nowMs = deps.clock.nowMs()
   const offline = replicas.filter((replica) => !isOnLiveNode(replica, nodes))
   return newHead({
     replicas,
     minIsr: minIsrOf(deps, topic),
     walFloor: '',
     dueShard: dueShardOf(startIndex, partitionIndex),
-    offline: { replicas: offline, nowMs: deps.clock.nowMs() },
+    offline: { replicas: offline, nowMs },
+    dueAtMs: nowMs + deps.limits.newHeadDueMs,
   })
 }

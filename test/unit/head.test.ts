@@ -74,16 +74,23 @@ test.each<Partial<Head>>([
 describe('a new partition', () => {
   const replicas = ['1.1', '2.3', '0.1']
   const created = (offline: readonly string[]) =>
-    newHead({ replicas, minIsr: 2, walFloor: '', dueShard: 0, offline: { replicas: offline, nowMs: 7 } })
+    newHead({
+      replicas,
+      minIsr: 2,
+      walFloor: '',
+      dueShard: 0,
+      offline: { replicas: offline, nowMs: 7 },
+      dueAtMs: 9,
+    })
 
-  test('is led by its first replica, and nothing is due', () => {
+  test('is led by its first replica, and is due as it is told', () => {
     expect(created([])).toMatchObject({ leader: '1.1', leaderEpoch: 0, isr: replicas, holeStart: {} })
-    expect(created([]).dueAtMs).toBeUndefined()
+    expect(created([]).dueAtMs).toBe(9)
   })
 
   test('leaves what is offline out of the ISR, to be caught up from the start', () => {
     const head = created(['1.1', '0.1'])
-    expect(head).toMatchObject({ leader: '2.3', isr: ['2.3'], replicas, dueAtMs: 7 })
+    expect(head).toMatchObject({ leader: '2.3', isr: ['2.3'], replicas })
     expect(head.holeStart).toEqual({ '1.1': 0, '0.1': 0 })
     expect(head.holeSince).toEqual({ '1.1': 7, '0.1': 7 })
     expect(head.holeEnd).toEqual({})
@@ -91,7 +98,7 @@ describe('a new partition', () => {
 
   test('that is offline altogether waits for an election that any replica can win', () => {
     const head = created(replicas)
-    expect(head).toMatchObject({ leaderEpoch: 1, isr: replicas, holeStart: {}, dueAtMs: 7 })
+    expect(head).toMatchObject({ leaderEpoch: 1, isr: replicas, holeStart: {} })
     expect(head.leader).toBeUndefined()
     const isLive = (replica: string) => replica === '2.3'
     const election = planElection(head, { isLive, uncleanAllowed: false })

@@ -331,7 +331,11 @@ describe('replaceReplica', () => {
 describe('setMinIsr', () => {
   test('to less lets the high watermark go on', () => {
     const head = whole({ isr: ['0.1'], highWatermark: 80 })
-    expect(applied(head, setMinIsr(head, 1, NOW))).toMatchObject({ minIsr: 1, highWatermark: 100, dueAtMs: NOW })
+    expect(applied(head, setMinIsr(head, 1, NOW))).toMatchObject({
+      minIsr: 1,
+      highWatermark: 100,
+      dueAtMs: NOW,
+    })
   })
 
   test('to more leaves it where it is, and fences who planned by less', () => {

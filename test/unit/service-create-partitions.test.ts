@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { nodeLostData, nodeWentDown } from '../../shared/core/storage-node.ts'
 import { alterConfigsRequest } from '../../shared/protocol/api/configs.ts'
 import { createPartitionsRequest } from '../../shared/protocol/api/topics.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
 import { alterConfigs } from '../../shared/service/alter-configs.ts'
 import { createPartitions } from '../../shared/service/create-partitions.ts'
 import { deleteTopics } from '../../shared/service/delete-topics.ts'
@@ -13,6 +14,9 @@ import type { DocumentCall } from '../support/faulty-store.ts'
 import { batchOf, createTopic, errorOf, produceOne, TOPIC } from '../support/log-requests.ts'
 import { storedHead } from '../support/partition-invariants.ts'
 import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
+
+/** When a controller looks at a head that is put at the start. */
+const SOON_MS = START_MS + LIMITS.newHeadDueMs
 
 const ask = async (deps: TestDeps, request: object) =>
   (await createPartitions(deps, createPartitionsRequest.parse(request))).topics
@@ -221,14 +225,14 @@ describe('what was begun before', () => {
     expect(stored.map(({ minIsr }) => minIsr)).toEqual(upTo(6).map(() => 3))
   })
 
-  test('and knows nodes of then is due, and the controller is told', async () => {
+  test('and knows nodes of then is due now, and the controller is told', async () => {
     const { deps, topicId } = await begun()
     await changeNode(deps, 1, (node) => nodeLostData(node, 1, 'another'))
     await grow(deps, 6)
     const due = await Promise.all(
       upTo(6).map(async (partition) => (await storedHead(deps, topicId, partition)).dueAtMs),
     )
-    expect(due).toEqual([undefined, undefined, undefined, START_MS, START_MS, START_MS])
+    expect(due).toEqual([SOON_MS, SOON_MS, SOON_MS, START_MS, START_MS, SOON_MS])
     expect((await storedHead(deps, topicId, 5)).replicas).toContain('1.2')
     expect(deps.triggered).toEqual([{ task: 'controller' }])
   })
@@ -244,6 +248,6 @@ test('a node that goes down before the partitions are counted on is told to the 
   const due = await Promise.all(
     upTo(5).map(async (partition) => (await storedHead(deps, topicId, partition)).dueAtMs),
   )
-  expect(due).toEqual([undefined, undefined, undefined, START_MS, START_MS])
+  expect(due).toEqual([SOON_MS, SOON_MS, SOON_MS, START_MS, START_MS])
   expect(deps.triggered).toEqual([{ task: 'controller' }])
 })

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Head } from '../../shared/core/head.ts'
 import { nodeLostData, nodeWentDown } from '../../shared/core/storage-node.ts'
 import { metadataRequest } from '../../shared/protocol/api/metadata.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
+import { controllerTick, runController } from '../../shared/service/controller.ts'
 import { createTopics } from '../../shared/service/create-topics.ts'
 import { describeCluster } from '../../shared/service/describe-cluster.ts'
 import { metadata } from '../../shared/service/metadata.ts'
@@ -10,8 +12,12 @@ import { CONTROLLER } from '../../shared/store/keys.ts'
 import { isTopicPut, runBefore } from '../support/calls.ts'
 import { changeNode } from '../support/change-node.ts'
 import { batchOf, createTopic, produceOne, TOPIC } from '../support/log-requests.ts'
+import { asTimePasses, nodeTroubles } from '../support/node-troubles.ts'
 import { storedHead } from '../support/partition-invariants.ts'
-import { START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
+import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
+
+/** When a controller looks at a head that is put at the start. */
+const SOON_MS = START_MS + LIMITS.newHeadDueMs
 
 const goDown = (deps: TestDeps, nodeId: number) =>
   changeNode(deps, nodeId, (node) => nodeWentDown(node, 1, START_MS))
@@ -28,7 +34,7 @@ describe('a topic that is made while a storage node is', () => {
   test.each([
     { name: 'down', change: goDown, replica: '1.1' },
     { name: 'recovering', change: loseData, replica: '1.2' },
-  ])('$name leaves it out of the ISR, and is due', async ({ change, replica }) => {
+  ])('$name leaves it out of the ISR, and is due soon', async ({ change, replica }) => {
     const deps = await testDeps()
     await change(deps, 1)
     for (const head of await created(deps)) {
@@ -37,7 +43,7 @@ describe('a topic that is made while a storage node is', () => {
       expect(head.leader).toBe(head.isr[0])
       expect(head.holeStart).toEqual({ [replica]: 0 })
       expect(head.holeSince).toEqual({ [replica]: START_MS })
-      expect(head.dueAtMs).toBe(START_MS)
+      expect(head.dueAtMs).toBe(SOON_MS)
     }
     expect(await produceOne(deps, batchOf(1), { partitionIndex: 1 })).toMatchObject({ baseOffset: 0 })
     expect(deps.nodes.get(1)?.faults.calls.filter(({ method }) => method === 'put')).toEqual([])
@@ -49,21 +55,21 @@ describe('a topic that is made while a storage node is', () => {
     for (const head of await created(deps)) {
       expect(head.leader).toBeUndefined()
       expect(head.isr).toEqual(head.replicas)
-      expect(head.dueAtMs).toBe(START_MS)
+      expect(head.dueAtMs).toBe(SOON_MS)
     }
     expect(await produceOne(deps, batchOf(1))).toMatchObject({ errorName: 'LEADER_NOT_AVAILABLE' })
   })
 
-  test('up costs two reads of the nodes, and nothing is due', async () => {
+  test('up costs two reads of the nodes, and is due soon', async () => {
     const deps = await testDeps()
-    for (const head of await created(deps)) expect(head.dueAtMs).toBeUndefined()
+    for (const head of await created(deps)) expect(head.dueAtMs).toBe(SOON_MS)
     expect(deps.documents.faults.calls.filter(({ method }) => method === 'list')).toHaveLength(2)
     expect(deps.triggered).toEqual([])
   })
 })
 
 describe('a storage node that changes before the topic exists', () => {
-  test('was told to no head of it: all are due, and the controller is', async () => {
+  test('was told to no head of it: all are due now, and the controller is told', async () => {
     const deps = await testDeps()
     deps.documents.faults.once(
       isTopicPut,
@@ -89,6 +95,24 @@ describe('a storage node that changes before the topic exists', () => {
     expect(deps.logged).toMatchObject([
       { level: 'warn', fields: { topic: TOPIC, errorName: 'KAFKA_STORAGE_ERROR' } },
     ])
+  })
+
+  test('is found out though who made it dies: each new head is looked at', async () => {
+    const deps = await testDeps({ configs: { 'min.insync.replicas': '2' } })
+    const others = otherEnvironment(deps)
+    deps.documents.faults.once(
+      isTopicPut,
+      runBefore(async () => {
+        nodeTroubles(deps).set(2, 'fails')
+        await asTimePasses(deps, runController(others))
+        deps.documents.faults.once(({ method }) => method === 'list', { fault: 'throttled' })
+      }),
+    )
+    const led = (await created(deps)).findIndex(({ leader }) => leader === '2.1')
+    expect(deps.triggered.splice(0)).toHaveLength(1)
+    deps.clock.set(deps.clock.nowMs() + SOON_MS - START_MS)
+    await asTimePasses(deps, controllerTick(others))
+    expect(await produceOne(deps, batchOf(1), { partitionIndex: led })).toMatchObject({ baseOffset: 0 })
   })
 
   test('and cannot be read at all, keeps the topic from being made: no head is put', async () => {

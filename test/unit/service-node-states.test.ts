@@ -178,6 +178,8 @@ describe('a storage node with another bucket', () => {
 
   test('a tick notices it by itself where anything was appended, and not where nothing was', async () => {
     const { deps } = await cluster()
+    deps.clock.set(deps.clock.nowMs() + deps.limits.newHeadDueMs)
+    await control(deps)
     await deps.wipe(1)
     await asTimePasses(deps, controllerTick(deps))
     expect((await nodeNow(deps, 1)).incarnation).toBe(1)
