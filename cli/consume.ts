@@ -11,7 +11,7 @@ import {
 import { readTopic } from './find-topic.ts'
 import { jsonFormat, parseFormat, type RecordFormat, valueFormat } from './format.ts'
 import { integer, MAX_INT32, parsed } from './options.ts'
-import { type OutageNotice, outageNotice } from './outage-notice.ts'
+import { noticeOnStderr } from './outage-notice.ts'
 import { bufferedOutput, type Output } from './output.ts'
 import { waitingPartition } from './position.ts'
 import { type Progress, progress } from './progress.ts'
@@ -85,9 +85,9 @@ async function consume(name: string, options: ConsumeOptions, context: Context):
   const topic = await readTopic(context.connect(FIRST_CONTACT), { name, partition }, signal)
   const transport = context.connect(
     { ...(options.exit === true ? {} : FOR_EVER), answerTimeoutMs: ANSWER_TIMEOUT_MS },
-    noticeOf('the service answers again'),
+    noticeOnStderr('the service answers again'),
   )
-  const onRows = noticeOf('all partitions can be read again')
+  const onRows = noticeOnStderr('all partitions can be read again')
   const waiting = topic.partitions
     .filter(({ partitionIndex }) => partition === undefined || partitionIndex === partition)
     .map(waitingPartition)
@@ -112,12 +112,6 @@ function planOf({ offset, exit, isolation }: ConsumeOptions): ReadingPlan {
     stopAt: exit === true ? 'end' : 'never',
     isolationLevel: isolation === 'read_committed' ? 1 : 0,
   }
-}
-
-function noticeOf(over: string): OutageNotice {
-  const clearLine = process.stderr.isTTY ? '\r\x1b[K' : ''
-  const say = (text: string) => process.stderr.write(`${clearLine}${text}\n`)
-  return outageNotice({ say, now: Date.now, over })
 }
 
 /** The next fetch is under way while the last one is printed. */

@@ -1,8 +1,9 @@
 import { StratologError as Failure } from '../client/errors.ts'
 import { type ProduceFrameHeader, rowError, type StratologError, type Transport } from '../client/index.ts'
-import { backoffMs } from '../client/retry.ts'
+import { backoffMs, waited } from '../client/retry.ts'
 import type { Outcome } from './acknowledgements.ts'
-import { findTopic } from './find-topic.ts'
+import { type FoundTopic, findTopic } from './find-topic.ts'
+import type { OutageNotice } from './outage-notice.ts'
 
 /** One record batch, encoded, and where it goes. */
 export interface EncodedBatch {
@@ -14,7 +15,12 @@ export interface EncodedBatch {
 export interface DeliveryOptions {
   readonly topic: { readonly name: string; readonly topicId: string }
   readonly acks: number
+  /** Once aborted, nothing is sent again: the request under way still ends. */
+  readonly lastTry: AbortSignal
+  /** Cuts off the request under way, too. */
   readonly signal: AbortSignal
+  /** Told whether batches are sent again, and when all of them are written. */
+  readonly onRows: OutageNotice
 }
 
 /**
@@ -33,16 +39,32 @@ export async function deliver(
     const results = await deliverOnce(transport, pending, { ...options, deadlineMs })
     for (const [index, batch] of pending.entries()) outcomes.set(batch, results[index] ?? unanswered(batch))
     const waitMs = backoffMs(transport.retry, { failures, retryAfterMs: undefined }, transport.random())
-    const { topic, signal } = options
     pending = pending.filter((batch) => isRepeatable(outcomes.get(batch)))
+    tell(options, results, pending[0] && outcomes.get(pending[0]))
     if (pending.length === 0 || transport.now() + waitMs >= deadlineMs) break
-    await transport.sleep(waitMs, signal)
-    if (pending.some((batch) => isAboutTopic(outcomes.get(batch)))) {
-      const found = await findTopic(transport, topic.name, signal)
-      if (found?.topicId !== topic.topicId) break // deleted, and maybe created anew: not the topic that was meant
-    }
+    if (!(await waited(transport, waitMs, options))) break
+    const isTopicInDoubt = pending.some((batch) => isAboutTopic(outcomes.get(batch)))
+    if (isTopicInDoubt && (await sameTopic(transport, options)) === undefined) break
   }
   return batches.map((batch) => outcomes.get(batch) ?? unanswered(batch))
+}
+
+/** What is not sent again is told by whoever is answered. */
+function tell({ onRows }: DeliveryOptions, results: readonly Outcome[], repeated: Outcome | undefined): void {
+  const isWritten = results.every((outcome) => 'baseOffset' in outcome)
+  if (repeated !== undefined || isWritten) onRows(errorOf(repeated))
+}
+
+/** The topic that was meant; undefined once it was deleted, and maybe created anew, or when that cannot be said. */
+async function sameTopic(transport: Transport, options: DeliveryOptions): Promise<FoundTopic | undefined> {
+  const { topic, lastTry } = options
+  try {
+    const found = await findTopic(transport, topic.name, lastTry)
+    return found?.topicId === topic.topicId ? found : undefined
+  } catch (error) {
+    if (lastTry.aborted || error instanceof Failure) return undefined // what was not written is known already
+    throw error
+  }
 }
 
 async function deliverOnce(
@@ -60,7 +82,7 @@ async function deliverOnce(
       'produce',
       header,
       batches.map(({ bytes }) => bytes),
-      { signal: options.signal, deadlineMs: options.deadlineMs },
+      { signal: options.signal, lastTry: options.lastTry, deadlineMs: options.deadlineMs },
     )
     return (answer.topics[0]?.partitions ?? []).map((row) => {
       const error = rowError(row)
@@ -89,8 +111,12 @@ function isRepeatable(outcome: Outcome | undefined): boolean {
   )
 }
 
+function errorOf(outcome: Outcome | undefined): StratologError | undefined {
+  return outcome !== undefined && 'error' in outcome ? outcome.error : undefined
+}
+
 function isAboutTopic(outcome: Outcome | undefined): boolean {
-  const errorName = outcome !== undefined && 'error' in outcome ? outcome.error.errorName : ''
+  const errorName = errorOf(outcome)?.errorName ?? ''
   return ['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID', 'INCONSISTENT_TOPIC_ID'].includes(errorName)
 }
 

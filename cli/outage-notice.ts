@@ -33,3 +33,23 @@ export function outageNotice(options: {
     say(`warning: ${errorText(error)}; trying on`)
   }
 }
+
+/** Says it on the standard error, on a line of its own. */
+export function noticeOnStderr(over: string): OutageNotice {
+  const clearLine = process.stderr.isTTY ? '\r\x1b[K' : ''
+  const say = (text: string) => process.stderr.write(`${clearLine}${text}\n`)
+  return outageNotice({ say, now: Date.now, over })
+}
+
+/** One notice for many that run at once: it is over only when none of them fails any more. */
+export function sharedNotice(notice: OutageNotice): () => OutageNotice {
+  const failing = new Set<OutageNotice>()
+  return () => {
+    const own: OutageNotice = (error) => {
+      if (error === undefined) failing.delete(own)
+      else failing.add(own)
+      if (error !== undefined || failing.size === 0) notice(error)
+    }
+    return own
+  }
+}

@@ -13,6 +13,7 @@ import { inputChunks } from './input-chunks.ts'
 import { parseHeader, type RecordTemplate } from './input-record.ts'
 import { openTopic } from './open-topic.ts'
 import { integer, MAX_INT32, parsed } from './options.ts'
+import { noticeOnStderr, type OutageNotice, sharedNotice } from './outage-notice.ts'
 import { BrokenPipe, bufferedOutput } from './output.ts'
 import { produceLines } from './produce-lines.ts'
 import { progress } from './progress.ts'
@@ -93,10 +94,11 @@ async function produce(name: string, options: ProduceOptions, context: Context):
   const first = await chunks.next()
   context.signal.throwIfAborted()
   if (first.done) return
-  const transport = context.connect({})
+  const transport = context.connect({}, repeatedOnly(noticeOnStderr('the service answers again')))
   const topic = await openTopic(transport, { name, known, partition: options.partition }, context.signal)
   const shown = progress(process.stderr, isProgressShown(options), transport.now)
   const underWay = late(context.signal)
+  const rowNotice = sharedNotice(noticeOnStderr('all partitions can be written again'))
   let failure: Error | undefined
   const queue = sendQueue({
     batcher: batcher({
@@ -111,12 +113,14 @@ async function produce(name: string, options: ProduceOptions, context: Context):
       const delivery = { topic: { name, topicId: topic.topicId }, acks: ACKS[options.acks] }
       return deliver(transport, batches.map(encoderFor(options)), {
         ...delivery,
+        lastTry: context.signal,
         signal: underWay,
+        onRows: rowNotice(),
       })
     },
     acknowledge: offsetPrinter(options, context, stop),
     onFailure: (error) => {
-      failure ??= error
+      if (!context.signal.aborted) failure ??= error
       stop.abort()
     },
   })
@@ -133,6 +137,13 @@ async function produce(name: string, options: ProduceOptions, context: Context):
   if (failure !== undefined) throw new CommandError(report)
   process.stderr.write(`${report}\n`)
   throw context.signal.reason
+}
+
+/** What may have been written is not sent again, so that nobody is trying on. */
+function repeatedOnly(notice: OutageNotice): OutageNotice {
+  return (error) => {
+    if (error?.effect !== 'unknown') notice(error)
+  }
 }
 
 /** A request under way when the user interrupts may still end, but not for long. */

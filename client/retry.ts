@@ -56,6 +56,8 @@ export interface Retried<T> {
   readonly isIdempotent: boolean
   readonly deadlineMs: number
   readonly signal: AbortSignal | undefined
+  /** Once aborted, nothing is sent again: the try under way is the last one. */
+  readonly lastTry?: AbortSignal | undefined
   readonly send: (timeoutMs: number) => Promise<T>
 }
 
@@ -67,7 +69,7 @@ export interface Retried<T> {
  * @throws unknown the signal's reason, when it was aborted
  */
 export async function retrying<T>(deps: RetryDeps, request: Retried<T>): Promise<T> {
-  const { policy, deadlineMs, signal } = request
+  const { policy, deadlineMs, signal, lastTry } = request
   let mayHaveApplied = false
   for (let failures = 1; ; failures += 1) {
     try {
@@ -77,11 +79,31 @@ export async function retrying<T>(deps: RetryDeps, request: Retried<T>): Promise
       if (!(error instanceof StratologError)) throw error
       const waitMs = backoffMs(policy, { failures, retryAfterMs: error.retryAfterMs }, deps.random())
       const mayRepeat = isRepeatable(error, request) && deps.now() + waitMs < deadlineMs
-      if (!mayRepeat) throw mayHaveApplied ? withUnknownEffect(error) : error
+      const goesOn = mayRepeat && (await waited(deps, waitMs, { signal, lastTry }))
+      if (!goesOn) throw mayHaveApplied ? withUnknownEffect(error) : error
       mayHaveApplied ||= error.effect === 'unknown'
-      await deps.sleep(waitMs, signal)
     }
   }
+}
+
+/**
+ * Waits before another try; false when there is to be none.
+ *
+ * @throws unknown the signal's reason, when it was aborted
+ */
+export async function waited(
+  deps: RetryDeps,
+  ms: number,
+  until: { readonly signal: AbortSignal | undefined; readonly lastTry: AbortSignal | undefined },
+): Promise<boolean> {
+  const { signal, lastTry } = until
+  if (lastTry === undefined) return deps.sleep(ms, signal).then(() => true)
+  try {
+    await deps.sleep(ms, AbortSignal.any(signal === undefined ? [lastTry] : [signal, lastTry]))
+  } catch (error) {
+    if (!lastTry.aborted) throw error
+  }
+  return !lastTry.aborted
 }
 
 function isRepeatable(error: StratologError, request: Retried<unknown>): boolean {

@@ -30,6 +30,8 @@ export interface TransportOptions {
 /** What a single call may say besides its request. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
+  /** Once aborted, nothing is sent again: the call fails with the error of the try under way, if that fails. */
+  readonly lastTry?: AbortSignal | undefined
   /** When the last try must be over, by the transport's clock; from now on `deliveryTimeoutMs` unless given. */
   readonly deadlineMs?: number
   /** Whether a request of unknown effect may be repeated; reads are, all else is not unless it says so. */
@@ -167,6 +169,7 @@ function send(sender: Sender, sent: Sent, options: CallOptions): Promise<RawAnsw
     isIdempotent: options.isIdempotent ?? sent.isRepeatable,
     deadlineMs: options.deadlineMs ?? sender.now() + sender.retry.deliveryTimeoutMs,
     signal: options.signal,
+    lastTry: options.lastTry,
     send: async (timeoutMs) => {
       try {
         const answer = await sendOnce(sender, sent, { timeoutMs, signal: options.signal })

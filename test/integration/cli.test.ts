@@ -322,6 +322,30 @@ describe('produce', () => {
     expect(ended.stderr).toMatch(/MESSAGE_TOO_LARGE\nrefused lines=2\nnot sent lines=3\n$/)
   })
 
+  test('says that it waits for a leader, goes on with one, and names the lines when interrupted', async () => {
+    const own = await dev('--in-memory')
+    await text(own.run(['topic', 'create', 'led', '--replication-factor', '1']))
+    const leader = /Leader: (\d)/.exec(await text(own.run(['topic', 'describe', 'led'])))?.[1] ?? ''
+    await text(own.run(['node', 'fail', leader]))
+    const { child, output, ended } = start(['produce', 'led'], own.endpoint)
+    child.stdin?.write('a\nb\n')
+    const said = (text: string) =>
+      expect.poll(() => output.stderr, { timeout: 30_000 }).toMatch(new RegExp(`^${text}$`))
+    const waiting = 'warning: partition has no leader partition=led-0 error=LEADER_NOT_AVAILABLE; trying on\n'
+    await said(waiting)
+    await text(own.run(['node', 'restore', leader]))
+    await said(`${waiting}warning: all partitions can be written again\n`)
+    await expect.poll(() => output.stdout.toString(), { timeout: 30_000 }).toBe('0 0\n0 1\n')
+    await text(own.run(['node', 'fail', leader]))
+    child.stdin?.write('c\n')
+    await said(`${waiting}warning: all partitions can be written again\n${waiting}`)
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({
+      status: 130,
+      stderr: expect.stringMatching(/\ninterrupted\nrefused lines=3\nnot sent lines=4-\n$/),
+    })
+  })
+
   test('tells after a crash of the service which lines are unknown', async () => {
     const doomed = await dev('--in-memory')
     await doomed.run(['topic', 'create', 'crash'])

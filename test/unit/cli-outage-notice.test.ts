@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { outageNotice } from '../../cli/outage-notice.ts'
+import { outageNotice, sharedNotice } from '../../cli/outage-notice.ts'
 import { StratologError } from '../../client/index.ts'
 
 const failure = (errorName: string, retriable = true) =>
@@ -69,4 +69,15 @@ test.each([
     notice(error)
   }
   expect(said).toEqual(told)
+})
+
+test('of many that fail at once it is over when the last one does not', () => {
+  const told: (string | undefined)[] = []
+  const member = sharedNotice((error) => told.push(error?.errorName))
+  const [first, second] = [member(), member()]
+  first(refused)
+  second(refused)
+  first(well)
+  second(well)
+  expect(told).toEqual(['NETWORK_EXCEPTION', 'NETWORK_EXCEPTION', undefined])
 })

@@ -407,4 +407,22 @@ describe('an aborted call', () => {
     })
     await expect(sent.call('metadata', {}, { signal: controller.signal })).rejects.toBe(reason)
   })
+
+  test('whose last try is under way ends with the error of that try, while it waits, too', async () => {
+    const lastTry = new AbortController()
+    const { sent: noted, received } = await scripted([
+      (response, request) => {
+        definite(response, request)
+        setTimeout(() => lastTry.abort(new Error('stop')), 20)
+      },
+    ])
+    const sent = transport({
+      endpoint: noted.endpoint,
+      retry: { retryBackoffMs: 60_000, retryBackoffMaxMs: 60_000 },
+    })
+    const call = (signal: AbortSignal) => failure(sent.call('metadata', {}, { lastTry: signal }))
+    expect(await call(lastTry.signal)).toMatchObject({ errorName: 'LEADER_NOT_AVAILABLE', effect: 'none' })
+    expect(await call(lastTry.signal)).toMatchObject({ errorName: 'LEADER_NOT_AVAILABLE', effect: 'none' })
+    expect(received).toHaveLength(2)
+  })
 })
