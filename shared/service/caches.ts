@@ -22,6 +22,8 @@ export interface Caches {
   readonly reportedAtMs: Map<string, number>
   /** When a task was last triggered, by what it is to look after. */
   readonly wokenAtMs: Map<string, number>
+  /** What came of copying an object to a replica, by both; of a batch that was found damaged everywhere, by its position, too. */
+  readonly copies: Map<string, 'sound' | 'damaged'>
 }
 
 /** Empty caches. */
@@ -33,6 +35,7 @@ export function newCaches(): Caches {
     failingUntilMs: new Map(),
     reportedAtMs: new Map(),
     wokenAtMs: new Map(),
+    copies: new Map(),
   }
 }
 
@@ -51,6 +54,11 @@ export function rememberHead(caches: Caches, pk: string, head: Head): void {
 /** Keeps when a task was triggered. */
 export function rememberWoken(caches: Caches, subject: string, atMs: number): void {
   keep(caches.wokenAtMs, subject, atMs, LIMITS.maxCachedHeads)
+}
+
+/** Keeps what came of a copy. */
+export function rememberCopy(caches: Caches, name: string, outcome: 'sound' | 'damaged'): void {
+  keep(caches.copies, name, outcome, LIMITS.maxCachedHeads)
 }
 
 /** Has a storage node asked last from now on: it failed, or had lost what it was asked for. */

@@ -3,16 +3,16 @@ import { type Head, type LocatedBatch, nodeOf, replicaName } from '../core/head.
 import { fillHole } from '../core/isr-commands.ts'
 import { logEndOf, replicasToFill } from '../core/replica.ts'
 import { walKey } from '../core/wal-object.ts'
-import { assert, KafkaError } from '../protocol/kafka-error.ts'
+import { KafkaError } from '../protocol/kafka-error.ts'
 import { decodeNode } from '../store/items/cluster-item.ts'
 import { nodeKey } from '../store/keys.ts'
 import { failingNodes } from './caches.ts'
 import { concurrently } from './concurrent.ts'
+import { copyFromAny } from './copy-from-any.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName, updateHead } from './heads.ts'
 import { readIncarnation } from './incarnation.ts'
 import { locateBatches } from './locate-batches.ts'
-import { reportMissing } from './report-node.ts'
 
 /** How much one call may copy: objects to each replica, and for how long it goes on beginning to. */
 export interface CopyBudget {
@@ -88,7 +88,7 @@ async function fill(
   return { head, hasProgressed, isOvertaken: false }
 }
 
-/** One replica's share: which of its batches to copy, and the objects that this call copied before. */
+/** One replica's share: which of its batches to copy, and the batches that this call copied before. */
 interface Part {
   readonly head: Head
   readonly replica: string
@@ -154,52 +154,22 @@ async function copyBatches(deps: Deps, partition: Partition, part: Part) {
     maxBatches: Math.min(maxBatches, PART_BATCHES),
   })
   if (batches === undefined || batches.length === 0) return { filledTo: undefined, batches: 0 }
-  const keys = batches.map((batch) => walKey(batch.reference.objectId))
-  const missing = [...new Set(keys)].filter((key) => !copied.has(`${replica}/${key}`))
+  const nameOf = ({ reference }: LocatedBatch) =>
+    `${replica}/${walKey(reference.objectId)}@${reference.position}`
+  const missing = batches.filter((batch) => !copied.has(nameOf(batch)))
   const known = { near: new Set<number>(), failing: failingNodes(deps.caches, deps.clock.nowMs()) }
   let isStopped = false
-  await concurrently(missing, deps.limits.parallelCopies, async (key, position) => {
+  await concurrently(missing, deps.limits.parallelCopies, async (batch, position) => {
     // What comes after one that is missing would not count; what could not be copied now may take its whole time-out.
     if (isStopped || (position > 0 && deps.clock.nowMs() >= part.endMs)) return
-    const batch = batches[keys.indexOf(key)]
-    assert(batch !== undefined, 'object of no batch')
     const holders = replicasHolding(head, batch.endOffset, known)
     const sources = holders.filter((source) => source !== replica)
-    if (await copyFromAny(deps, partition, { batch, sources, replica })) copied.add(`${replica}/${key}`)
+    if (await copyFromAny(deps, partition, { batch, sources, replica })) copied.add(nameOf(batch))
     else isStopped = true
   })
-  const failedAt = keys.findIndex((key) => !copied.has(`${replica}/${key}`))
+  const failedAt = batches.findIndex((batch) => !copied.has(nameOf(batch)))
   const held = failedAt < 0 ? batches : batches.slice(0, failedAt)
   return { filledTo: held.at(-1)?.endOffset, batches: held.length }
-}
-
-async function copyFromAny(
-  deps: Deps,
-  partition: Partition,
-  { batch, sources, replica }: { batch: LocatedBatch; sources: readonly string[]; replica: string },
-): Promise<boolean> {
-  const target = deps.nodes.get(nodeOf(replica))
-  const key = walKey(batch.reference.objectId)
-  const missing: string[] = []
-  for (const source of sources) {
-    const location = deps.nodes.get(nodeOf(source))?.location
-    if (location === undefined || target === undefined) continue
-    const timeout = deps.clock.timeout(deps.limits.copyTimeoutMs)
-    try {
-      if (await target.copyFrom(location, key, timeout.signal)) {
-        await Promise.all(missing.map((loser) => reportMissing(deps, partition, batch, loser)))
-        return true
-      }
-      deps.log.warn('replica lacks an object that it must have', { replica: source, key })
-      missing.push(source)
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error
-      deps.log.warn('object was not copied', { from: source, to: replica, key, error: error.message })
-    } finally {
-      timeout.cancel()
-    }
-  }
-  return false
 }
 
 function mostBehind(head: Head, replicas: readonly string[]): string | undefined {

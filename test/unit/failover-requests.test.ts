@@ -45,6 +45,10 @@ describe('what is asked of documents and objects', () => {
       'UpdateItem controller': LEASE,
       'PUT canary': 1,
     })
-    expect(counts.get('catch-up')).toMatchObject({ 'UpdateItem head: fillHole': 3, 'COPY wal': 2 })
+    expect(counts.get('catch-up')).toMatchObject({
+      'UpdateItem head: fillHole': 3,
+      'COPY wal': 2,
+      'GET wal': 2,
+    })
   })
 })

@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { fence } from '../../shared/core/election.ts'
+import { type Head, validBatches } from '../../shared/core/head.ts'
+import { changeIsr, joinReplica } from '../../shared/core/isr-commands.ts'
+import type { UpdatePlan } from '../../shared/core/update-plan.ts'
+import { walKey } from '../../shared/core/wal-object.ts'
 import { catchUp } from '../../shared/service/catch-up.ts'
 import { controllerTick, runController } from '../../shared/service/controller.ts'
 import { deleteTopics } from '../../shared/service/delete-topics.ts'
 import { fillHoles } from '../../shared/service/fill-holes.ts'
 import { readHead, updateHead } from '../../shared/service/heads.ts'
+import { produce } from '../../shared/service/produce.ts'
 import { readTopic } from '../../shared/service/topics.ts'
 import { headKey } from '../../shared/store/keys.ts'
 import { appendMissing } from '../support/append-missing.ts'
@@ -20,6 +25,19 @@ const values = async (deps: TestDeps) => (await fetchAll(otherEnvironment(deps))
 const copies = (deps: TestDeps) =>
   [...deps.nodes.values()].flatMap((node) => node.faults.calls).filter(({ method }) => method === 'copyFrom')
 const messages = (deps: TestDeps) => deps.logged.map(({ message }) => message)
+
+/** The last batch's object at a replica has another byte than was put. */
+async function damage(deps: TestDeps, topicId: string, replica: string): Promise<void> {
+  const { tail, lineage } = await storedHead(deps, topicId)
+  const reference = validBatches(tail, lineage).at(-1)?.reference
+  const store = deps.nodes.get(Number(replica[0]))?.store
+  if (reference === undefined || store === undefined) throw new Error('there is no such copy')
+  const { signal } = new AbortController()
+  const bytes = await store.get(walKey(reference.objectId), undefined, signal)
+  if (bytes === undefined) throw new Error('there is no such object')
+  const at = reference.position + reference.length - 1
+  await store.put(walKey(reference.objectId), [bytes.with(at, (bytes[at] ?? 0) ^ 1)], signal)
+}
 
 /** A follower was away while ten batches were appended; it is on the joining list now. */
 async function joining() {
@@ -168,6 +186,50 @@ describe('sources', () => {
     await asTimePasses(deps, catchUp(deps, task))
     await isWhole()
     expect(Object.keys((await nodeNow(deps, Number(leader[0]))).lost)).toHaveLength(1)
+  })
+
+  test('one whose copy is damaged is reported, and the next one asked: damage does not spread', async () => {
+    const { deps, topicId, task, leader, isWhole } = await joining()
+    await damage(deps, topicId, leader)
+    await asTimePasses(deps, catchUp(deps, task))
+    await isWhole()
+    expect(await nodeNow(deps, Number(leader[0]))).toMatchObject({ lost: { [`P#${topicId}#0`]: 9 } })
+    expect(copies(deps)).toHaveLength(LETTERS.length + 1)
+    await damage(deps, topicId, (await storedHead(deps, topicId)).replicas[1] ?? '')
+    expect(await values(deps)).toEqual(LETTERS) // of the one that was given everything
+  })
+
+  test('a batch of which all copies are damaged is not given to others: it still lacks it', async () => {
+    const { deps, topicId, task, leader, other, away } = await joining()
+    for (const replica of [leader, other]) await damage(deps, topicId, replica)
+    await asTimePasses(deps, catchUp(deps, task))
+    expect(await storedHead(deps, topicId)).toMatchObject({ joining: [away], holeStart: { [away]: 9 } })
+    expect(await nodeNow(deps, Number(leader[0]))).toMatchObject({ lost: {} })
+    const errors = deps.logged.filter(({ level }) => level === 'error')
+    expect(errors).toMatchObject([{ fields: { partition: 'orders-0', offset: 9 } }])
+  })
+
+  test('an object of several partitions is copied once by one process', async () => {
+    const deps = await testDeps()
+    const topicId = await createTopic(deps, TOPIC, { partitions: 2 })
+    const topic = await readTopic(deps, TOPIC)
+    const away = (await storedHead(deps, topicId)).replicas[2] ?? ''
+    const change = async (plan: (head: Head) => UpdatePlan) => {
+      for (const partitionIndex of [0, 1]) {
+        const head = await storedHead(deps, topicId, partitionIndex)
+        await updateHead(deps, { topic, partitionIndex }, plan(head))
+      }
+    }
+    await change((head) => changeIsr(head, [away], 1))
+    const partitions = [0, 1].map((partitionIndex) => ({ partitionIndex, batch: batchOf(1) }))
+    const topics = [{ name: TOPIC, partitions }]
+    await produce(deps, { acks: -1, timeoutMs: 1000, transactionalId: null, topics })
+    await change((head) => joinReplica(head, away, 1))
+    for (const partitionIndex of [0, 1]) {
+      await catchUp(deps, { task: 'catchUp', topicName: TOPIC, topicId, partitionIndex })
+      expect((await storedHead(deps, topicId, partitionIndex)).isr).toContain(away)
+    }
+    expect(copies(deps)).toHaveLength(1)
   })
 
   test('an object that none of them has is nobody’s loss', async () => {
