@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { corpus, fuzz, PURE_TARGETS } from './fuzz.ts'
 import { httpTargets } from './http-targets.ts'
+import { socketTarget } from './socket-target.ts'
 
 const USAGE = `usage: npm run fuzz -- [--runs N] [--seed N] [--target NAME]
 `
@@ -21,11 +22,12 @@ else await main(Number(values.runs), Number(values.seed))
 async function main(runs: number, seed: number): Promise<void> {
   console.log(`seed ${seed}`)
   const service = httpTargets()
+  const socket = socketTarget()
   const isMeant = ({ name }: { readonly name: string }) =>
     values.target === undefined || values.target === name
   const all = [
     ...PURE_TARGETS.map((target) => ({ target, runs })),
-    ...service.targets.map((target) => ({ target, runs: Math.ceil(runs / 10) })),
+    ...[...service.targets, socket.target].map((target) => ({ target, runs: Math.ceil(runs / 10) })),
   ].filter(({ target }) => isMeant(target))
   const past = await corpus()
   for (const { target, runs } of all) {
@@ -42,4 +44,5 @@ async function main(runs: number, seed: number): Promise<void> {
     }
   }
   await service.close()
+  await socket.close()
 }

@@ -8,12 +8,17 @@ import { KafkaError } from '../../shared/protocol/kafka-error.ts'
 import { readUnsignedVarint, readVarint, readVarlong, writeVarint } from '../../shared/protocol/varint.ts'
 import { corpus, fuzz, PURE_TARGETS } from '../fuzz/fuzz.ts'
 import { httpTargets } from '../fuzz/http-targets.ts'
+import { socketTarget } from '../fuzz/socket-target.ts'
 import { referenceWith } from '../support/heads.ts'
 
 const RUNS = 400
 const service = httpTargets()
-const targets = [...PURE_TARGETS, ...service.targets]
-afterAll(() => service.close())
+const socket = socketTarget()
+const targets = [...PURE_TARGETS, ...service.targets, socket.target]
+afterAll(async () => {
+  await service.close()
+  await socket.close()
+})
 
 test.each([...(await corpus())])('$target does no harm any more with $why', async ({ target, base64 }) => {
   const known = targets.find(({ name }) => name === target)

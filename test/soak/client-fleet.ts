@@ -33,6 +33,7 @@ export function startFleet(run: Run): Fleet {
   const files: string[] = []
   const deaths: string[] = []
   const running = new Map<number, { readonly child: ChildProcess; readonly ended: Promise<void> }>()
+  let isEnding = false
   const start = (client: number) => {
     const life = lives[client] ?? 0
     lives[client] = life + 1
@@ -48,7 +49,8 @@ export function startFleet(run: Run): Fleet {
     const said: Buffer[] = []
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk))
     const ended = once(child, 'close').then(([code, signal]) => {
-      if (code === 0 || signal === 'SIGKILL') return
+      // One that was told to end before it could listen has not done anything yet.
+      if (code === 0 || signal === 'SIGKILL' || (isEnding && signal === 'SIGTERM')) return
       deaths.push(`client ${client} died unasked code=${code} signal=${signal} ${Buffer.concat(said)}`)
     })
     running.set(client, { child, ended })
@@ -72,6 +74,7 @@ export function startFleet(run: Run): Fleet {
           child.kill('SIGKILL')
         }
       }, END_PATIENCE_MS)
+      isEnding = true
       for (const { child } of running.values()) child.kill('SIGTERM')
       await Promise.all([...running.values()].map(({ ended }) => ended))
       clearTimeout(late)

@@ -29,9 +29,9 @@ const SERVICE_PACE_MS = { min: 3000, max: 12_000 }
 const NODE_PACE_MS = { min: 300, max: 3000 }
 const DEAD_MS = { min: 0, max: 800 }
 const TROUBLE_MS = { min: 200, max: 7000 }
-/** One trouble in so many befalls two nodes, or takes a node's data instead. */
-const TWO_ONE_IN = 5
-const WIPE_ONE_IN = 4
+/** One trouble in so many befalls two nodes; before and within one in so many a node loses its data. */
+const TWO_ONE_IN = 3
+const WIPE_ONE_IN = 3
 
 /** Kills clients and the service, and troubles storage nodes, each at random, until it is told to end. */
 export function startDisasters(victims: Victims): Disasters {
@@ -77,25 +77,27 @@ export function startDisasters(victims: Victims): Disasters {
     return exclusive(() => topic.node(nodeId, action))
   }
 
+  const wiper = newWiper(topic)
+  const maybeWipe = async () => {
+    if (random.integer(1, WIPE_ONE_IN) > 1 || !wiper.mayWipe()) return
+    const nodeId = random.integer(0, nodes - 1)
+    wiper.wiped(nodeId, await topic.incarnation(nodeId))
+    await act(nodeId, 'wipe')
+  }
+
   const troubleNodes = async () => {
-    const wiper = newWiper(topic)
     for (;;) {
       await pause(NODE_PACE_MS)
       if (isOver()) return
+      await wiper.look()
+      await maybeWipe()
       const first = random.integer(0, nodes - 1)
-      const wantsWipe = random.integer(1, WIPE_ONE_IN) === 1
-      // While the service takes requests and no other fault is on: only a node that was lost is still to be found out.
-      if (wantsWipe && (await exclusive(() => wiper.mayWipe()))) {
-        const before = await topic.incarnation(first)
-        await act(first, 'wipe')
-        wiper.wiped(first, before)
-        continue
-      }
-      const action = random.integer(0, 1) === 0 ? 'fail' : 'hang'
       const second = (first + random.integer(1, nodes - 1)) % nodes
       const struck = random.integer(1, TWO_ONE_IN) === 1 ? [first, second] : [first]
+      const action = random.integer(0, 1) === 0 ? 'fail' : 'hang'
       for (const nodeId of struck) await act(nodeId, action)
       await pause(TROUBLE_MS)
+      await maybeWipe()
       for (const nodeId of struck) await act(nodeId, 'restore')
     }
   }
@@ -113,20 +115,24 @@ export function startDisasters(victims: Victims): Disasters {
   }
 }
 
-/** A node may lose its data only when every other copy of the last one's is whole again: a second one would be the last copy. */
+/**
+ * One node at a time loses its data, whatever else is wrong then: the next only once it was found out, and every replica
+ * of every partition was in sync again.
+ */
 function newWiper(topic: ReplicatedTopic) {
-  let last: { readonly nodeId: number; readonly before: number } | undefined
+  let last: { readonly nodeId: number; readonly incarnation: number } | undefined
   return {
-    mayWipe: async (): Promise<boolean> => {
-      const { nodes } = await topic.log.call('describe-cluster', {})
-      const isFoundOut = nodes.every(
-        ({ nodeId, incarnation, state }) =>
-          state === 'UP' && !(last?.nodeId === nodeId && incarnation <= last.before),
-      )
-      return isFoundOut && isFull(await topic.partitions())
+    mayWipe: () => last === undefined,
+    wiped: (nodeId: number, incarnation: number) => {
+      last = { nodeId, incarnation }
     },
-    wiped: (nodeId: number, before: number) => {
-      last = { nodeId, before }
+    /** Forgets the last one if all is whole again. */
+    look: async () => {
+      const { nodes } = await topic.log.call('describe-cluster', {})
+      const isFoundOut = nodes.every(({ nodeId, incarnation, state }) => {
+        return state === 'UP' && !(nodeId === last?.nodeId && incarnation <= last.incarnation)
+      })
+      if (isFoundOut && isFull(await topic.partitions())) last = undefined
     },
   }
 }

@@ -54,6 +54,7 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<Replica
         await wait(Math.min(SAY_EVERY_MS, leftMs))
         histories.read(fleet.historyFiles())
         say(summaryOf(histories.operations, disasters.counts))
+        say(await topic.describe())
       }
       await disasters.end()
       const healedAtMs = performance.now()
