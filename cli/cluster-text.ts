@@ -1,8 +1,8 @@
 import type { DescribeClusterResponse, NodeDescription } from '../shared/protocol/api/cluster.ts'
 import { namedValues, table } from './table.ts'
 
-/** The storage nodes as a table. */
-export function nodesText(nodes: readonly NodeDescription[]): string {
+/** The storage nodes as a table; a hold-down that is over by `nowMs` is none. */
+export function nodesText(nodes: readonly NodeDescription[], nowMs: number): string {
   const heading = ['NODE', 'ZONE', 'STATE', 'INCARNATION', 'EPOCH', 'HOLD-DOWN-UNTIL']
   const rows = nodes.map((node) => [
     `${node.nodeId}`,
@@ -10,13 +10,13 @@ export function nodesText(nodes: readonly NodeDescription[]): string {
     node.state,
     `${node.incarnation}`,
     `${node.nodeEpoch}`,
-    node.holdDownUntilMs > 0 ? new Date(node.holdDownUntilMs).toISOString() : '-',
+    node.holdDownUntilMs > nowMs ? new Date(node.holdDownUntilMs).toISOString() : '-',
   ])
   return table(heading, rows)
 }
 
 /** The cluster in a line, then its nodes. */
-export function clusterText(cluster: DescribeClusterResponse): string {
+export function clusterText(cluster: DescribeClusterResponse, nowMs: number): string {
   const { clusterId, apiVersion, features, controller, nodes } = cluster
   const line = namedValues({
     ClusterId: clusterId,
@@ -25,5 +25,5 @@ export function clusterText(cluster: DescribeClusterResponse): string {
     Controller: controller?.holder ?? 'none',
     ControllerEpoch: controller?.epoch ?? 'none',
   })
-  return `${line}\n${nodesText(nodes)}`
+  return `${line}\n${nodesText(nodes, nowMs)}`
 }

@@ -13,6 +13,6 @@ export function addClusterCommands(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { connect, signal, output } = contextOf(command)
       const cluster = await connect(AT_ONCE).call('describe-cluster', {}, { signal })
-      await print(process.stdout, output === 'json' ? jsonText(cluster) : clusterText(cluster))
+      await print(process.stdout, output === 'json' ? jsonText(cluster) : clusterText(cluster, Date.now()))
     })
 }

@@ -6,7 +6,7 @@ import { AT_ONCE, type Context } from './context.ts'
 import type { FoundTopic } from './find-topic.ts'
 import { describedText, partitionsText } from './topic-text.ts'
 
-/** Which partitions are shown: all of them, or those in one of the states that are asked for. */
+/** Which partitions are shown: all of them, or those in one of these states. */
 export interface DescribeOptions {
   readonly underReplicated?: true
   readonly unavailable?: true

@@ -40,7 +40,7 @@ export function addNodeCommands(program: Command): void {
 
 async function list({ connect, signal, output }: Context): Promise<void> {
   const cluster = await connect(AT_ONCE).call('describe-cluster', {}, { signal })
-  await print(process.stdout, output === 'json' ? jsonText(cluster) : nodesText(cluster.nodes))
+  await print(process.stdout, output === 'json' ? jsonText(cluster) : nodesText(cluster.nodes, Date.now()))
 }
 
 async function act(nodeId: number, action: NodeAction, context: Context): Promise<void> {

@@ -11,14 +11,16 @@ export function integer(min: number, max: number): (text: string) => number {
   }
 }
 
-/** Reads a repeatable option `key=value` into all of them by key. @throws InvalidArgumentError without key or `=` */
+/** Reads a repeatable option `key=value` into all of them by key. @throws InvalidArgumentError without key or `=`, or twice */
 export function keyValue(
   text: string,
   previous: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const at = text.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('It must be key=value.')
-  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
+  const key = text.slice(0, at)
+  if (Object.hasOwn(previous, key)) throw new InvalidArgumentError(`${key} stands there twice.`)
+  return { ...previous, [key]: text.slice(at + 1) }
 }
 
 /** Reads a repeatable option into all that was given. */

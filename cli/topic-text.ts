@@ -42,7 +42,8 @@ function partitionLines(topic: string, partition: PartitionMetadata): string {
   return `\t${partitionText(topic, partition)}\n${truncations.join('')}`
 }
 
-function truncationText(topic: string, partition: number, truncation: Truncation): string {
+/** What an election took from the log, in a line. */
+export function truncationText(topic: string, partition: number, truncation: Truncation): string {
   const { leaderEpoch, fromOffset, toOffset, committedTo, reason, atMs } = truncation
   return namedValues({
     Topic: topic,

@@ -45,7 +45,7 @@ export function addTopicCommands(program: Command): void {
     .description('show topics, or all of them, with their partitions')
     .argument('[topics...]')
     .option('--under-replicated', 'only partitions with replicas that are not in sync')
-    .option('--unavailable', 'only partitions without a leader')
+    .addOption(new Option('--unavailable', 'only partitions without a leader').conflicts('underReplicated'))
     .action((names: readonly string[], options: DescribeOptions, command: Command) =>
       describeTopics(names, options, contextOf(command)),
     )

@@ -187,7 +187,8 @@ describe('topics', () => {
     const described = await text(own.run(['topic', 'describe', 'copied', 'alone']))
     expect(described.match(/^Topic: \S+/gm)).toEqual(['Topic: copied', 'Topic: alone'])
     const only = (...args: string[]) => text(own.run(['topic', 'describe', ...args]))
-    expect(await only('--under-replicated', '--unavailable')).toBe('')
+    expect(await only('--under-replicated')).toBe('')
+    expect(await only('--unavailable')).toBe('')
     await text(own.run(['node', 'fail', '1']))
     await own.run(['produce', 'copied'], 'a\n')
     const until = (read: () => Promise<void>) => vi.waitFor(read, { timeout: 20_000 })
@@ -474,7 +475,9 @@ describe('wrong usage', () => {
     { args: [], names: 'Usage' },
     { args: ['nonsense'], names: 'nonsense' },
     { args: ['topic'], names: 'Usage' },
-    { args: ['topic', 'alter-config', 'x'], names: 'alter-config' },
+    { args: ['topic', 'alter-config', 'x'], names: 'nothing to alter' },
+    { args: ['topic', 'alter-config', 'x', '-c', 'a=1', '-c', 'a=2'], names: 'a stands there twice' },
+    { args: ['topic', 'describe', '--under-replicated', '--unavailable'], names: '--unavailable' },
     { args: ['produce'], names: 'topic' },
     { args: ['produce', 't', '-p', '-1'], names: '--partition' },
     { args: ['produce', 't', '--acks', '2'], names: '--acks' },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { clusterText } from '../../cli/cluster-text.ts'
 import { type DescribeOptions, partitionFilter } from '../../cli/describe-topics.ts'
+import { electedText } from '../../cli/elect-leaders.ts'
 import { errorText } from '../../cli/error-text.ts'
 import { failureReport } from '../../cli/failure-report.ts'
 import { rateText } from '../../cli/progress.ts'
@@ -71,7 +72,6 @@ describe('topics', () => {
     { options: {}, shown: undefined },
     { options: { underReplicated: true }, shown: [0, 1] },
     { options: { unavailable: true }, shown: [1] },
-    { options: { unavailable: true, underReplicated: true }, shown: [0, 1] },
   ])('with $options show partitions $shown', ({ options, shown }) => {
     const inSync = { ...topic.partitions[0], partitionIndex: 2, isrNodes: [1, 2] }
     const isAsked = partitionFilter(options)
@@ -89,10 +89,31 @@ describe('topics', () => {
   })
 })
 
+test('an election shows who leads, and what it took from the log', () => {
+  const [led, leaderless] = topic.partitions
+  const after = { name: 'orders', partitions: [{ ...led, leaderEpoch: 3 }, { ...leaderless }] }
+  const failed = { errorCode: 84, errorMessage: '', retriable: false, effect: 'none' } as const
+  const needless = { ...failed, partitionIndex: 0, errorName: 'ELECTION_NOT_NEEDED' } as const
+  const rows = [
+    { partitionIndex: 0, errorCode: 0, leaderId: 1, leaderEpoch: 3 },
+    { ...failed, partitionIndex: 1, errorName: 'ELIGIBLE_LEADERS_NOT_AVAILABLE' },
+  ] as const
+  expect(electedText(rows, after)).toBe(
+    [
+      'PARTITION  LEADER  LEADER-EPOCH  ELECTION',
+      '0          1       3             ELECTED',
+      '1          -       0             ELIGIBLE_LEADERS_NOT_AVAILABLE',
+      'Topic: orders\tPartition: 0\tTruncatedFrom: 5\tTruncatedTo: 9\tCommittedTo: 6\tLeaderEpoch: 3\tReason: unclean leader election\tAt: 2026-11-21T00:00:00.000Z',
+      '',
+    ].join('\n'),
+  )
+  expect(electedText([needless], after)).toMatch(/\n0 +1 +3 +ELECTION_NOT_NEEDED\n$/)
+})
+
 test('the controller is named with its epoch', () => {
   const controller = { holder: 'environment-1', epoch: 4, expiresAtMs: 0 }
   const cluster = { clusterId: 'c1', apiVersion: 1, features: [], controller, nodes: [] }
-  expect(clusterText(cluster)).toMatch(/\tController: environment-1\tControllerEpoch: 4\n/)
+  expect(clusterText(cluster, 0)).toMatch(/\tController: environment-1\tControllerEpoch: 4\n/)
 })
 
 test('the cluster is a line, then its nodes', () => {
@@ -104,14 +125,16 @@ test('the cluster is a line, then its nodes', () => {
     nodes: [
       { nodeId: 0, zone: 'a', incarnation: 1, state: 'UP', nodeEpoch: 3, holdDownUntilMs: 0 },
       { nodeId: 1, zone: 'b', incarnation: 2, state: 'DOWN', nodeEpoch: 4, holdDownUntilMs: 1000 },
+      { nodeId: 2, zone: 'c', incarnation: 1, state: 'UP', nodeEpoch: 2, holdDownUntilMs: 999 },
     ],
   } as const
-  expect(clusterText(cluster)).toBe(
+  expect(clusterText(cluster, 999)).toBe(
     [
       'ClusterId: c1\tApiVersion: 1\tFeatures: none\tController: none\tControllerEpoch: none',
       'NODE  ZONE  STATE  INCARNATION  EPOCH  HOLD-DOWN-UNTIL',
       '0     a     UP     1            3      -',
       '1     b     DOWN   2            4      1970-01-01T00:00:01.000Z',
+      '2     c     UP     1            2      -',
       '',
     ].join('\n'),
   )
