@@ -1,8 +1,12 @@
 import type { StratologError } from '../client/index.ts'
 import type { InputBatch } from './batcher.ts'
 
-/** What became of a batch. */
-export type Outcome = { readonly baseOffset: number } | { readonly error: StratologError }
+/** What became of a batch, and where it is: without a key it may have gone to another partition than it was meant for. */
+export type Outcome =
+  | { readonly partition: number; readonly baseOffset: number }
+  | { readonly error: StratologError }
+
+type Written = Extract<Outcome, { baseOffset: number }>
 
 /** Where the record of one input line is. */
 export interface Acknowledged {
@@ -32,14 +36,14 @@ export function acknowledgements(): Acknowledgements {
   let head = 0
 
   /** Lines are in their batch in the order of the input, so the next one of a batch is its next offset. */
-  const takeLine = (batch: InputBatch, baseOffset: number): Acknowledged => {
+  const takeLine = (batch: InputBatch, { partition, baseOffset }: Written): Acknowledged => {
     const taken = takenOf.get(batch) ?? 0
     takenOf.set(batch, taken + 1)
     if (taken + 1 === batch.lines.length) {
       outcomes.delete(batch)
       takenOf.delete(batch)
     }
-    return { partition: batch.partition, offset: baseOffset === -1 ? -1 : baseOffset + taken }
+    return { partition, offset: baseOffset === -1 ? -1 : baseOffset + taken }
   }
   const forgetTaken = () => {
     if (head * 2 < lines.length) return
@@ -60,7 +64,7 @@ export function acknowledgements(): Acknowledgements {
         const batch = lines[head]
         const outcome = batch && outcomes.get(batch)
         if (batch === undefined || outcome === undefined || 'error' in outcome) break
-        taken.push(takeLine(batch, outcome.baseOffset))
+        taken.push(takeLine(batch, outcome))
       }
       forgetTaken()
       return taken
@@ -69,7 +73,7 @@ export function acknowledgements(): Acknowledgements {
       const taken: Acknowledged[] = []
       for (const batch of lines.splice(head)) {
         const outcome = outcomes.get(batch)
-        if (outcome !== undefined && 'baseOffset' in outcome) taken.push(takeLine(batch, outcome.baseOffset))
+        if (outcome !== undefined && 'baseOffset' in outcome) taken.push(takeLine(batch, outcome))
       }
       return taken
     },

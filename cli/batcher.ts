@@ -28,6 +28,8 @@ export interface BatcherOptions {
   /** `-p`: every record goes there. */
   readonly partition: number | undefined
   readonly partitionCount: number
+  /** Whether the partition has a leader: records without a key go to none that has not, unless none has. */
+  readonly hasLeader: (partition: number) => boolean
   readonly batchBytes: number
   /** A number in [0, 1): says with which partition records without a key begin. */
   readonly random: () => number
@@ -41,12 +43,20 @@ export function batcher(options: BatcherOptions): Batcher {
   const { partitionCount, batchBytes } = options
   const open = new Map<number, InputBatch>()
   let closed: InputBatch[] = []
-  let sticky = Math.floor(options.random() * partitionCount)
+  /** The first partition with a leader, from this one on. */
+  const ledFrom = (first: number): number => {
+    for (let skipped = 0; skipped < partitionCount; skipped += 1) {
+      const partition = (first + skipped) % partitionCount
+      if (options.hasLeader(partition)) return partition
+    }
+    return first
+  }
+  let sticky = ledFrom(Math.floor(options.random() * partitionCount))
 
   const close = (batch: InputBatch) => {
     open.delete(batch.partition)
     closed.push(batch)
-    if (batch.partition === sticky) sticky = (sticky + 1) % partitionCount
+    if (batch.partition === sticky) sticky = ledFrom((sticky + 1) % partitionCount)
   }
   const route = (key: Uint8Array | null): number => {
     if (options.partition !== undefined) return options.partition

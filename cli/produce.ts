@@ -11,6 +11,7 @@ import { failureReport } from './failure-report.ts'
 import { findTopic } from './find-topic.ts'
 import { inputChunks } from './input-chunks.ts'
 import { parseHeader, type RecordTemplate } from './input-record.ts'
+import { leadersOf } from './leaders.ts'
 import { openTopic } from './open-topic.ts'
 import { integer, MAX_INT32, parsed } from './options.ts'
 import { noticeOnStderr, type OutageNotice, sharedNotice } from './outage-notice.ts'
@@ -99,11 +100,13 @@ async function produce(name: string, options: ProduceOptions, context: Context):
   const shown = progress(process.stderr, isProgressShown(options), transport.now)
   const underWay = late(context.signal)
   const rowNotice = sharedNotice(noticeOnStderr('all partitions can be written again'))
+  const leaders = leadersOf(topic.partitions, transport.now)
   let failure: Error | undefined
   const queue = sendQueue({
     batcher: batcher({
       partition: options.partition,
       partitionCount: topic.partitions.length,
+      hasLeader: leaders.has,
       batchBytes: options.batchSize,
       random: transport.random,
     }),
@@ -116,6 +119,7 @@ async function produce(name: string, options: ProduceOptions, context: Context):
         lastTry: context.signal,
         signal: underWay,
         onRows: rowNotice(),
+        leaders,
       })
     },
     acknowledge: offsetPrinter(options, context, stop),
@@ -154,9 +158,11 @@ function late(signal: AbortSignal): AbortSignal {
   return controller.signal
 }
 
-function encoderFor({ compression }: ProduceOptions): (batch: InputBatch) => EncodedBatch {
+function encoderFor(options: ProduceOptions): (batch: InputBatch) => EncodedBatch {
+  const { compression } = options
   return ({ partition, records }) => ({
     partition,
+    isMovable: options.partition === undefined && records.every(({ key }) => key === null),
     bytes: encodeBatch({ records, compression, codecs: nodeCodecs }),
   })
 }

@@ -11,7 +11,8 @@ const record = (value: string, key?: string) => ({
   timestamp: 0,
 })
 
-const atFirst = { random: () => 0 }
+const allLed = { hasLeader: () => true }
+const atFirst = { random: () => 0, ...allLed }
 
 /** Batches as `partition: values`, in the order they are handed out. */
 function taken(given: Batcher, maxBytes = 1 << 20): string[] {
@@ -41,10 +42,26 @@ test('records without a key fill one partition, then the next', () => {
 
 test('records without a key begin at a random partition', () => {
   const starts = [0, 0.34, 0.99].map((random) => {
-    const given = batcher({ partition: undefined, partitionCount: 3, batchBytes: 1000, random: () => random })
+    const given = batcher({
+      partition: undefined,
+      partitionCount: 3,
+      batchBytes: 1000,
+      random: () => random,
+      ...allLed,
+    })
     return given.add(record('a'), 1).partition
   })
   expect(starts).toEqual([0, 1, 2])
+})
+
+test('records without a key go to partitions with a leader while there are any', () => {
+  const partitionsLed = (led: readonly number[]) => {
+    const hasLeader = (partition: number) => led.includes(partition)
+    const given = batcher({ partition: undefined, partitionCount: 4, batchBytes: 61, ...atFirst, hasLeader })
+    return ['a', 'b', 'c'].map((value, index) => given.add(record(value), index + 1).partition)
+  }
+  expect(partitionsLed([1, 3])).toEqual([1, 3, 1])
+  expect(partitionsLed([])).toEqual([0, 1, 2])
 })
 
 test('a key decides the partition', () => {

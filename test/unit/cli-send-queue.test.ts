@@ -16,7 +16,7 @@ const failed = (effect: 'none' | 'unknown') => ({
 function producing(options: {
   maxInFlight?: number
   partitionCount?: number
-  answer?: (batch: InputBatch) => Outcome
+  answer?: (batch: InputBatch) => { baseOffset: number } | { error: StratologError }
 }) {
   const printed: string[] = []
   const deliveries: { lines: number[]; resolve: () => void }[] = []
@@ -25,7 +25,7 @@ function producing(options: {
   const answer = (batch: InputBatch): Outcome => {
     const baseOffset = nextOffset
     nextOffset += batch.records.length
-    return options.answer?.(batch) ?? { baseOffset }
+    return { partition: batch.partition, ...(options.answer?.(batch) ?? { baseOffset }) }
   }
   const queue = sendQueue({
     batcher: batcher({
@@ -33,6 +33,7 @@ function producing(options: {
       partitionCount: options.partitionCount ?? 1,
       batchBytes: 61 + 40,
       random: () => 0,
+      hasLeader: () => true,
     }),
     maxInFlight: options.maxInFlight ?? 1,
     deliver: async (batches) => {
