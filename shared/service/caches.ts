@@ -22,8 +22,8 @@ export interface Caches {
   readonly reportedAtMs: Map<string, number>
   /** When a task was last triggered, by what it is to look after. */
   readonly wokenAtMs: Map<string, number>
-  /** What came of copying an object to a replica, by both; of a batch that was found damaged everywhere, by its position, too. */
-  readonly copies: Map<string, 'sound' | 'damaged'>
+  /** Batches of which no sound copy was found, by replica, object and position: they stand in the log once. */
+  readonly unsound: Map<string, true>
 }
 
 /** Empty caches. */
@@ -35,7 +35,7 @@ export function newCaches(): Caches {
     failingUntilMs: new Map(),
     reportedAtMs: new Map(),
     wokenAtMs: new Map(),
-    copies: new Map(),
+    unsound: new Map(),
   }
 }
 
@@ -56,9 +56,9 @@ export function rememberWoken(caches: Caches, subject: string, atMs: number): vo
   keep(caches.wokenAtMs, subject, atMs, LIMITS.maxCachedHeads)
 }
 
-/** Keeps what came of a copy. */
-export function rememberCopy(caches: Caches, name: string, outcome: 'sound' | 'damaged'): void {
-  keep(caches.copies, name, outcome, LIMITS.maxCachedHeads)
+/** Keeps that no sound copy of a batch was found. */
+export function rememberUnsound(caches: Caches, name: string): void {
+  keep(caches.unsound, name, true, LIMITS.maxCachedHeads)
 }
 
 /** Has a storage node asked last from now on: it failed, or had lost what it was asked for. */

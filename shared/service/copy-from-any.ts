@@ -1,7 +1,7 @@
 import { type LocatedBatch, nodeOf } from '../core/head.ts'
 import { walKey } from '../core/wal-object.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
-import { rememberCopy } from './caches.ts'
+import { rememberUnsound } from './caches.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName } from './heads.ts'
 import { readCopy, reportIfBad } from './read-copy.ts'
@@ -21,15 +21,14 @@ interface Copying {
 export async function copyFromAny(deps: Deps, partition: Partition, copying: Copying): Promise<boolean> {
   const { batch, sources, replica } = copying
   const key = walKey(batch.reference.objectId)
-  // Batches of several partitions share an object. To look first costs a GET, which is for nothing with all others.
-  const isThere = deps.caches.copies.get(`${replica}/${key}`) === 'sound'
-  if (isThere && 'bytes' in (await readCopy(deps, nodeOf(replica), batch))) return true
+  // Batches of several partitions share an object, and a copy lays all of it over what is there: it may be sound where
+  // the source is not. A GET costs a fortieth of a copy.
+  if ('bytes' in (await readCopy(deps, nodeOf(replica), batch))) return true
   const missing: string[] = []
   const damaged: string[] = []
   for (const source of sources) {
     const outcome = await copyAndRead(deps, copying, source)
     if (outcome === 'sound') {
-      rememberCopy(deps.caches, `${replica}/${key}`, 'sound')
       await Promise.all([
         ...missing.map((loser) => reportMissing(deps, partition, batch, loser)),
         ...damaged.map((loser) => reportIfBad(deps, partition, batch, loser)),
@@ -40,8 +39,8 @@ export async function copyFromAny(deps: Deps, partition: Partition, copying: Cop
     if (outcome === 'damaged') damaged.push(source)
   }
   const name = `${replica}/${key}@${batch.reference.position}`
-  if (damaged.length > 0 && !deps.caches.copies.has(name)) {
-    rememberCopy(deps.caches, name, 'damaged')
+  if (damaged.length > 0 && !deps.caches.unsound.has(name)) {
+    rememberUnsound(deps.caches, name)
     const facts = { partition: partitionName(partition), offset: batch.baseOffset, key, replicas: sources }
     deps.log.error('no sound copy of a batch was found', facts)
   }

@@ -1,18 +1,14 @@
 import { replicasHolding } from '../core/fetch-plan.ts'
 import { type Head, type LocatedBatch, nodeOf } from '../core/head.ts'
 import { walKey } from '../core/wal-object.ts'
-import { checkBatchCrc, placeBatch, readBatchHeader } from '../protocol/batch-header.ts'
+import { placeBatch } from '../protocol/batch-header.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { failingNodes, rememberFailing } from './caches.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName } from './heads.ts'
-import { reportFailure, reportMissing } from './report-node.ts'
-
-/** A copy of a batch, or why there is none. */
-type Copy =
-  | { readonly bytes: Uint8Array }
-  | { readonly failure: 'missing' | 'damaged' | 'unreachable'; readonly message: string }
+import { readCopy, reportIfBad } from './read-copy.ts'
+import { reportFailure } from './report-node.ts'
 
 const NOWHERE: ReadonlySet<number> = new Set()
 
@@ -52,7 +48,7 @@ async function readBatch(
     const nodeId = nodeOf(replica)
     const copy = await readCopy(deps, nodeId, batch)
     if ('bytes' in copy) {
-      reports.push(...bad.map((loser) => reportIfStillBad(deps, partition, batch, loser)))
+      reports.push(...bad.map((loser) => reportIfBad(deps, partition, batch, loser)))
       await Promise.all(reports)
       return placeBatch(copy.bytes, { baseOffset, leaderEpoch: reference.leaderEpoch })
     }
@@ -65,36 +61,4 @@ async function readBatch(
   await Promise.all(reports)
   const facts = `partition=${partitionName(partition)} offset=${baseOffset} object=${walKey(reference.objectId)}`
   throw new KafkaError('KAFKA_STORAGE_ERROR', `no replica gave the batch ${facts} (${failures.join('; ')})`)
-}
-
-/** Bytes may be damaged on their way, too. */
-async function reportIfStillBad(
-  deps: Deps,
-  partition: Partition,
-  batch: LocatedBatch,
-  replica: string,
-): Promise<void> {
-  const again = await readCopy(deps, nodeOf(replica), batch)
-  if ('bytes' in again || again.failure === 'unreachable') return
-  await reportMissing(deps, partition, batch, replica)
-}
-
-async function readCopy(deps: Deps, nodeId: number, { reference }: LocatedBatch): Promise<Copy> {
-  const { position, length, recordCount } = reference
-  const timeout = deps.clock.timeout(deps.limits.getTimeoutMs)
-  try {
-    const range = { start: position, end: position + length }
-    const bytes = await deps.nodes.get(nodeId)?.get(walKey(reference.objectId), range, timeout.signal)
-    if (bytes === undefined) return { failure: 'missing', message: 'no such object, or it is too short' }
-    checkBatchCrc(bytes)
-    const header = readBatchHeader(bytes, 0)
-    if (header.batchLength === length && header.recordCount === recordCount) return { bytes }
-    return { failure: 'damaged', message: 'another batch than the index says' }
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error
-    const { errorName, message } = error
-    return { failure: errorName === 'KAFKA_STORAGE_ERROR' ? 'unreachable' : 'damaged', message }
-  } finally {
-    timeout.cancel()
-  }
 }

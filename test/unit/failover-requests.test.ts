@@ -48,7 +48,7 @@ describe('what is asked of documents and objects', () => {
     expect(counts.get('catch-up')).toMatchObject({
       'UpdateItem head: fillHole': 3,
       'COPY wal': 2,
-      'GET wal': 2,
+      'GET wal': 4,
     })
   })
 })
