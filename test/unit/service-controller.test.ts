@@ -301,6 +301,14 @@ describe('the tick', () => {
     expect((await callsOf(deps)).documents).toHaveLength(5)
   })
 
+  test('and gets the cluster’s min.insync.replicas then, where that was changed', async () => {
+    const { deps, topicId, others } = await log()
+    const changed = { ...others, configs: { ...deps.configs, 'min.insync.replicas': 3 } }
+    deps.clock.set((await storedHead(deps, topicId)).dueAtMs ?? 0)
+    await tick(changed)
+    expect((await storedHead(deps, topicId)).minIsr).toBe(3)
+  })
+
   test('an empty one is due no more', async () => {
     const deps = await testDeps()
     const topicId = await createTopic(deps)
