@@ -22,6 +22,8 @@ export interface Fleet {
   historyFiles(): readonly string[]
   /** Tells all of them to end what they do, and waits until they have. */
   end(): Promise<void>
+  /** kill -9 of all that are left, whose ends nobody waits for. */
+  close(): void
   /** What clients said that died unasked. */
   readonly deaths: readonly string[]
 }
@@ -78,6 +80,9 @@ export function startFleet(run: Run): Fleet {
       for (const { child } of running.values()) child.kill('SIGTERM')
       await Promise.all([...running.values()].map(({ ended }) => ended))
       clearTimeout(late)
+    },
+    close: () => {
+      for (const { child } of running.values()) child.kill('SIGKILL')
     },
     deaths,
   }

@@ -7,7 +7,7 @@ import type { Key, Operation } from '../sim/history.ts'
 import { isFull, type ReplicatedTopic, replicatedTopic } from '../support/replicated-topic.ts'
 import { missingCopies, onStage, type ReplicationReport, stageIn } from '../support/replication-stage.ts'
 import { seededRandom } from '../support/seeded-random.ts'
-import { startFleet } from './client-fleet.ts'
+import { type Fleet, startFleet } from './client-fleet.ts'
 import { startDisasters } from './disasters.ts'
 import { type Histories, newHistories } from './history-file.ts'
 import { longestGapMs, summaryOf } from './summary.ts'
@@ -36,6 +36,7 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<Replica
   const folder = await mkdtemp(join(tmpdir(), 'stratolog-soak-'))
   const endpointFile = join(folder, 'endpoint')
   const stage = stageIn(join(folder, 'data'), say)
+  let fleet: Fleet | undefined
   try {
     return await onStage(stage, async (service) => {
       const moved = async () => {
@@ -45,14 +46,15 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<Replica
       await moved()
       const topic = await replicatedTopic(service.endpoint, 'soaked', PARTITIONS)
       const of = { name: topic.name, topicId: topic.topicId, partitions: PARTITIONS }
-      const fleet = startFleet({ folder, seed, endpointFile, topic: of })
+      const clients = startFleet({ folder, seed, endpointFile, topic: of })
+      fleet = clients
       const histories = newHistories()
       const random = seededRandom(seed)
-      const disasters = startDisasters({ service, moved, topic, fleet, random, nodes: NODES })
+      const disasters = startDisasters({ service, moved, topic, fleet: clients, random, nodes: NODES })
       const untilMs = performance.now() + seconds * 1000
       for (let leftMs = seconds * 1000; leftMs > 0; leftMs = untilMs - performance.now()) {
         await wait(Math.min(SAY_EVERY_MS, leftMs))
-        histories.read(fleet.historyFiles())
+        histories.read(clients.historyFiles())
         say(summaryOf(histories.operations, disasters.counts))
         say(await topic.describe())
       }
@@ -60,11 +62,11 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<Replica
       const healedAtMs = performance.now()
       await topic.until('a full ISR', isFull, HEAL_PATIENCE_MS)
       const healMs = Math.round(performance.now() - healedAtMs)
-      await fleet.end()
+      await clients.end()
       await topic.until('a full ISR', isFull, HEAL_PATIENCE_MS)
-      histories.read(fleet.historyFiles())
+      histories.read(clients.historyFiles())
       const problems = [
-        ...fleet.deaths,
+        ...clients.deaths,
         ...(await judge(topic, histories)),
         ...(await missingCopies(stage, topic)),
       ]
@@ -81,6 +83,7 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<Replica
       return { problems: problems.slice(0, MAX_PROBLEMS), facts }
     })
   } finally {
+    fleet?.close()
     await rm(folder, { recursive: true, force: true })
   }
 }
