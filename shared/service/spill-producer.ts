@@ -44,6 +44,7 @@ export async function spillOneProducer(deps: Deps, partition: Partition, known: 
   const spilled = {
     state: unpackProducerState(head.producers[producer] ?? 0),
     lastBaseOffset: head.producerOffsets[producer] ?? 0,
+    leaderEpoch: head.leaderEpoch,
     spilledAtMs: deps.clock.nowMs(),
   }
   await storeIfNewer(deps, partition, producer, spilled)
@@ -61,7 +62,10 @@ async function withoutTail(deps: Deps, partition: Partition, head: Head): Promis
   return pageOfTail(head) === undefined ? head : pageTail(deps, partition, head)
 }
 
-/** A spiller that slept must not overwrite what is known since: the document is put only if (epoch, last offset) rises. */
+/**
+ * A spiller that slept must not overwrite what is known since: the document is put only if (producer epoch, leader epoch,
+ * last offset) rises. After an unclean election the last offset may be below that of a batch which was truncated.
+ */
 async function storeIfNewer(deps: Deps, partition: Partition, producer: string, spilled: SpilledProducer) {
   await updateDocument(deps.documents, producerStateKey(pkOf(partition), producer), (item) => {
     if (item === undefined) return { item: encodeSpilledProducer(spilled), expected: 'absent' }
@@ -73,5 +77,7 @@ async function storeIfNewer(deps: Deps, partition: Partition, producer: string, 
 
 function isNewer(spilled: SpilledProducer, stored: SpilledProducer): boolean {
   const epochs = spilled.state.producerEpoch - stored.state.producerEpoch
-  return epochs > 0 || (epochs === 0 && spilled.lastBaseOffset > stored.lastBaseOffset)
+  if (epochs !== 0) return epochs > 0
+  const leaders = spilled.leaderEpoch - stored.leaderEpoch
+  return leaders > 0 || (leaders === 0 && spilled.lastBaseOffset > stored.lastBaseOffset)
 }

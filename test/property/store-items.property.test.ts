@@ -96,6 +96,7 @@ test('a page, a producer, a topic, a node and the cluster come back from their i
   const producer = fc.record({
     state: fc.record({ producerEpoch: fc.nat(32_767), nextSequence: fc.nat(2 ** 31 - 1) }),
     lastBaseOffset: offset,
+    leaderEpoch: fc.nat(),
     spilledAtMs: offset,
   })
   const configs = fc

@@ -491,7 +491,7 @@ const validBatches = (entries) =>
   {
     name: 'crc-not-checked',
     rule: '§5: the CRC of every copy is checked',
-    file: 'shared/service/read-batches.ts',
+    file: 'shared/service/read-copy.ts',
     find: '    checkBatchCrc(bytes)\n',
     replace: '',
   },

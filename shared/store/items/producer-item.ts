@@ -2,12 +2,20 @@ import * as z from 'zod'
 import { type ProducerState, packProducerState, unpackProducerState } from '../../core/producer-state.ts'
 import type { Item } from '../../core/update-plan.ts'
 
-const producerItem = z.object({ p: z.int().min(0), q: z.int().min(0), spilledAtMs: z.int(), ver: z.int() })
+const producerItem = z.object({
+  p: z.int().min(0),
+  q: z.int().min(0),
+  e: z.int().min(0),
+  spilledAtMs: z.int(),
+  ver: z.int(),
+})
 
 /** A producer that was moved out of a head: its state, the base offset of its last batch, and when (KIP-360: kept by time). */
 export interface SpilledProducer {
   readonly state: ProducerState
   readonly lastBaseOffset: number
+  /** Leader epoch of the head that it was in: a truncation, which begins another one, may give offsets out again. */
+  readonly leaderEpoch: number
   readonly spilledAtMs: number
 }
 
@@ -16,6 +24,7 @@ export function encodeSpilledProducer(producer: SpilledProducer): Item {
   return {
     p: packProducerState(producer.state),
     q: producer.lastBaseOffset,
+    e: producer.leaderEpoch,
     spilledAtMs: producer.spilledAtMs,
   }
 }
@@ -26,6 +35,7 @@ export function decodeSpilledProducer(stored: Item): SpilledProducer & { readonl
   return {
     state: unpackProducerState(item.p),
     lastBaseOffset: item.q,
+    leaderEpoch: item.e,
     spilledAtMs: item.spilledAtMs,
     version: item.ver,
   }
