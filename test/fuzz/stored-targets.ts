@@ -65,7 +65,12 @@ const topic = {
   startIndex: 0,
   configs: { 'min.insync.replicas': '2' },
 }
-const producer = { state: { producerEpoch: 3, nextSequence: 9 }, lastBaseOffset: 4, leaderEpoch: 2, spilledAtMs: 5 }
+const producer = {
+  state: { producerEpoch: 3, nextSequence: 9 },
+  lastBaseOffset: 4,
+  leaderEpoch: 2,
+  spilledAtMs: 5,
+}
 const loss = {
   fromOffset: 3,
   toOffset: 9,

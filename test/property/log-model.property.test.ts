@@ -108,7 +108,12 @@ async function begin(run: Run): Promise<void> {
   run.topicId = await createTopic(run.deps)
   run.model = newLogModel(new Map([[WRAPPING, BEFORE_WRAP]]))
   run.before = undefined
-  const item = encodeSpilledProducer({ state: BEFORE_WRAP, lastBaseOffset: 0, leaderEpoch: 0, spilledAtMs: 0 })
+  const item = encodeSpilledProducer({
+    state: BEFORE_WRAP,
+    lastBaseOffset: 0,
+    leaderEpoch: 0,
+    spilledAtMs: 0,
+  })
   const key = producerStateKey(partitionPk(run.topicId, 0), producerKey(WRAPPING))
   await run.deps.documents.put(key, item, 'absent')
   await produced(run, run.deps, { timestamps: [0], value: 'first', sequence: undefined }, -1)
