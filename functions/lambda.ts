@@ -63,9 +63,10 @@ function errorResult(
   event: Partial<LambdaHttpEvent> | undefined,
   thrown: unknown,
 ): Promise<LambdaHttpResult> {
-  const sent = event?.headers?.['x-request-id'] ?? event?.requestContext?.requestId
-  const requestId = requestIdOf(sent, randomBytes)
-  const dialect: Dialect = String(event?.rawPath).includes('/v1/') ? 'v1' : 'rest'
+  const sent: unknown = event?.headers?.['x-request-id'] ?? event?.requestContext?.requestId
+  const requestId = requestIdOf(typeof sent === 'string' ? sent : undefined, randomBytes)
+  const path: unknown = event?.rawPath
+  const dialect: Dialect = typeof path === 'string' && path.includes('/v1/') ? 'v1' : 'rest'
   const response = errorResponse(asKafkaError({ log: stderrLogger }, thrown, { requestId }), {
     requestId,
     dialect,
