@@ -44,6 +44,16 @@ export async function judgeUnknownProducer({ deps, copied, head }: Appending): P
   return explainState(spilled?.state, { sequence, recordCount: copied.batch.header.recordCount })
 }
 
+/** Judges the batch's sequence by `appending.head`, or by the producer's own document; undefined when it may be the next one. */
+export async function judgeSequenceNow(appending: Appending): Promise<Refusal | undefined> {
+  const { copied, head } = appending
+  const { header } = copied.batch
+  const sequence = sequenceOf(header)
+  if (sequence === undefined) return undefined
+  const refusal = explainSequence(head, { sequence, recordCount: header.recordCount })
+  return refusal ?? judgeUnknownProducer(appending)
+}
+
 /**
  * One conditional write of the head, by which the replicas `missed` have the batch not; a refusal leaves the head that
  * refused in `appending.head`.
@@ -74,13 +84,11 @@ export async function awaitPredecessor(appending: Appending): Promise<void> {
   const { deps, terms, copied } = appending
   const { partition, header } = copied.batch
   const giveUpAtMs = deps.clock.nowMs() + Math.min(deps.limits.earlyArrivalMs, terms.timeoutMs)
-  const sequence = sequenceOf(header)
-  assert(sequence !== undefined, 'only a batch with a sequence has a predecessor')
+  assert(sequenceOf(header) !== undefined, 'only a batch with a sequence has a predecessor')
   // The head that judged may be one of long ago: none is refused before it was read once.
   for (;;) {
     appending.head = await requireHead(deps, partition)
-    const batch = { sequence, recordCount: header.recordCount }
-    const refusal = explainSequence(appending.head, batch) ?? (await judgeUnknownProducer(appending))
+    const refusal = await judgeSequenceNow(appending)
     if (refusal?.because !== 'gap') return
     if (deps.clock.nowMs() >= giveUpAtMs) {
       throw new KafkaError(

@@ -1,12 +1,12 @@
 import { type Head, isCommitted, type LocatedBatch } from '../core/head.ts'
 import type { Refusal } from '../core/head-answer.ts'
 import { replicasToFill } from '../core/replica.ts'
-import type { ErrorName } from '../protocol/error-table.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import {
   type Appending,
   type Attempt,
   awaitPredecessor,
+  judgeSequenceNow,
   judgeUnknownProducer,
   tryAppend,
 } from './append-attempt.ts'
@@ -80,8 +80,11 @@ async function appendUntilDone(appending: Appending): Promise<Appended | undefin
         return { head: appending.head, batch: outcome.batch }
       case 'gone':
         return undefined
-      case 'duplicate':
-        return originalOf(appending, outcome.ifUnknown)
+      case 'duplicate': {
+        const original = await originalOf(appending)
+        if (original !== undefined) return original
+        break
+      }
       default:
         await prepareNextTry(appending, outcome)
     }
@@ -148,19 +151,24 @@ async function prepareNextTry(
   }
 }
 
-/** Where the first try of a client's repeated batch stands. */
-async function originalOf(appending: Appending, ifUnknown: ErrorName): Promise<Appended> {
+/**
+ * Where the first try of a client's repeated batch stands; undefined when an election took it back since it was found to
+ * be a duplicate: then it is appended anew.
+ */
+async function originalOf(appending: Appending): Promise<Appended | undefined> {
   const { deps, copied } = appending
   const { partition, header } = copied.batch
   const head = await requireHead(deps, partition)
   const batch = await findDuplicate(deps, partition, head, header)
-  if (batch === undefined) {
-    throw new KafkaError(
-      ifUnknown,
-      `batch was appended before if at all, its offset is not known partition=${nameOf(appending)} producerId=${header.producerId} baseSequence=${header.baseSequence}`,
-    )
-  }
-  return { head, batch }
+  if (batch !== undefined) return { head, batch }
+  // A client takes the answer below for success: only the head that does not have the batch can say that it once did.
+  appending.head = head
+  const judged = await judgeSequenceNow(appending)
+  if (judged?.because !== 'duplicate') return undefined
+  throw new KafkaError(
+    judged.ifUnknown,
+    `batch was appended before if at all, its offset is not known partition=${nameOf(appending)} producerId=${header.producerId} baseSequence=${header.baseSequence}`,
+  )
 }
 
 function gone(appending: Appending): KafkaError {

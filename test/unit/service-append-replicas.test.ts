@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { electLeader, fence, planElection } from '../../shared/core/election.ts'
 import { type Head, nodeOf } from '../../shared/core/head.ts'
+import type { UpdatePlan } from '../../shared/core/update-plan.ts'
 import { produce } from '../../shared/service/produce.ts'
 import { decodeNode } from '../../shared/store/items/cluster-item.ts'
-import { nodeKey } from '../../shared/store/keys.ts'
+import { encodeHeadPlan } from '../../shared/store/items/head-item.ts'
+import { headKey, nodeKey } from '../../shared/store/keys.ts'
 import { changeHead, isHeadRead, isHeadUpdate, isProducerRead, runBefore } from '../support/calls.ts'
 import type { ObjectFault } from '../support/faulty-store.ts'
 import {
@@ -655,4 +658,27 @@ test.each([
   breakDown(made.deps, made[hangs], 'hangs')
   await produceOne({ ...made.deps, nodes }, batchOf(1), { acks })
   expect(underWay).toBe(0)
+})
+
+test('C1: a duplicate that an election takes back before it is looked for is no success, but appended anew', async () => {
+  const { deps, topicId, leader, first, second } = await partition()
+  breakDown(deps, first, 'fails')
+  breakDown(deps, second, 'fails')
+  expect(await produceOne(deps, sequenced(0), { acks: 1 })).toMatchObject({ ...done, baseOffset: 0 })
+  mend(deps)
+  const update = (plan: UpdatePlan) => deps.documents.store.update(headKey(topicId, 0), encodeHeadPlan(plan))
+  const elect = async () => {
+    const nowMs = deps.clock.nowMs()
+    await update(fence(await storedHead(deps, topicId), nowMs))
+    const fenced = await storedHead(deps, topicId)
+    const isLive = (replica: string) => replica !== leader
+    const election = planElection(fenced, { isLive, uncleanAllowed: false })
+    if (election === undefined) throw new Error('nobody can be elected')
+    await update(electLeader(fenced, election, [], nowMs))
+    expect((await storedHead(deps, topicId)).logEndOffset).toBe(0)
+  }
+  deps.documents.faults.once(isHeadRead, runBefore(elect))
+  expect(await produceOne(deps, sequenced(0))).toMatchObject({ ...done, baseOffset: 0 })
+  expect(await storedHead(deps, topicId)).toMatchObject({ leaderEpoch: 1, highWatermark: 1 })
+  await sound(deps, topicId)
 })
