@@ -8,7 +8,8 @@ import { electLeaders } from '../../shared/service/elect-leaders.ts'
 import { produce } from '../../shared/service/produce.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
 import { headKey } from '../../shared/store/keys.ts'
-import type { Process, Reach, World } from './explore-world.ts'
+import type { Process, Reach } from './explore-process.ts'
+import type { World } from './explore-world.ts'
 
 /** Somebody who asks the service for one thing after the other, or runs its background work. */
 export interface Actor {

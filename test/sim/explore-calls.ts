@@ -53,24 +53,19 @@ export function digest(text: string): string {
 }
 
 /**
- * Who touched what. Calls that touch what nobody else does can be carried out as soon as they are made: their place in
- * the order makes no difference. Where that turns out not to be so, the thing is shared from then on, and all begins anew.
+ * Who touched what, in all runs of a search. Calls that touch what nobody else does can be carried out as soon as they are
+ * made: their place in the order makes no difference. Where that turns out not to be so, the thing is shared from then on,
+ * and all begins anew.
  */
 export interface Shared {
-  readonly ids: Set<string>
+  readonly ids: ReadonlySet<string>
   has(touched: Touched): boolean
+  /** Notes that an actor touches something; whether anything turns out to be shared that was not known to be. */
+  note(actor: string, call: Pick<Call, 'touched' | 'isWrite'>): boolean
 }
 
-export function newShared(): Shared {
-  const ids = new Set<string>()
-  return {
-    ids,
-    has: (touched) => ('id' in touched ? ids.has(touched.id) : [...ids].some((id) => touched.covers(id))),
-  }
-}
-
-/** The accesses of one run; `note` answers the things that turn out to be shared. */
-export function newAccesses() {
+export function newShared(known: readonly string[] = []): Shared {
+  const ids = new Set(known)
   const readers = new Map<string, Set<string>>()
   const writers = new Map<string, Set<string>>()
   const ranges: { readonly actor: string; readonly text: string; covers(id: string): boolean }[] = []
@@ -80,20 +75,27 @@ export function newAccesses() {
     const actors = map.get(id) ?? new Set()
     map.set(id, actors.add(actor))
   }
-  return {
-    note(actor: string, { touched, isWrite }: Pick<Call, 'touched' | 'isWrite'>): readonly string[] {
-      if (!('id' in touched)) {
-        const { text, covers } = touched
-        if (!ranges.some((range) => range.actor === actor && range.text === text)) {
-          ranges.push({ actor, text, covers })
-        }
-        return [...writers.keys()].filter((id) => touched.covers(id) && others(writers, id, actor))
+  const foundBy = (actor: string, { touched, isWrite }: Pick<Call, 'touched' | 'isWrite'>) => {
+    if (!('id' in touched)) {
+      const { text, covers } = touched
+      if (!ranges.some((range) => range.actor === actor && range.text === text)) {
+        ranges.push({ actor, text, covers })
       }
-      const { id } = touched
-      const isInRange = isWrite && ranges.some((range) => range.actor !== actor && range.covers(id))
-      const isShared = others(writers, id, actor) || (isWrite && others(readers, id, actor)) || isInRange
-      add(isWrite ? writers : readers, id, actor)
-      return isShared ? [id] : []
+      return [...writers.keys()].filter((id) => covers(id) && others(writers, id, actor))
+    }
+    const { id } = touched
+    const isInRange = isWrite && ranges.some((range) => range.actor !== actor && range.covers(id))
+    const isShared = others(writers, id, actor) || (isWrite && others(readers, id, actor)) || isInRange
+    add(isWrite ? writers : readers, id, actor)
+    return isShared ? [id] : []
+  }
+  return {
+    ids,
+    has: (touched) => ('id' in touched ? ids.has(touched.id) : [...ids].some((id) => touched.covers(id))),
+    note: (actor, call) => {
+      const before = ids.size
+      for (const id of foundBy(actor, call)) ids.add(id)
+      return ids.size > before
     },
   }
 }

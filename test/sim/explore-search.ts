@@ -131,10 +131,7 @@ async function searchDeep(search: Search): Promise<Explored | 'shared'> {
 function judged(search: Search, forks: readonly Fork[], world: World): Found {
   const { shared, bounds } = search
   search.orders += 1
-  if (world.newlyShared.size > 0) {
-    for (const id of world.newlyShared) shared.ids.add(id)
-    return 'shared'
-  }
+  if (world.isOutdated) return 'shared'
   if (world.problems.length === 0) return undefined
   const choices = forks.map(({ chosen }) => chosen)
   const order = { choices, shared: [...shared.ids], faults: bounds.faults }
@@ -172,7 +169,7 @@ async function runOnce(
   const repeated = forks.length
   let depth = 0
   let settled: (() => Promise<void>) | undefined
-  const isWell = () => world.problems.length === 0 && world.newlyShared.size === 0
+  const isWell = () => world.problems.length === 0 && !world.isOutdated
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
     // What is repeated was checked before, but for what the last choice leads to.
     if (settled === undefined && depth >= repeated) settled = watch(world, prepared.topic)
@@ -215,9 +212,7 @@ export async function replay(
   say: (line: string) => void,
 ): Promise<readonly string[]> {
   const prepared = await prepare(scenario)
-  const known = newShared()
-  for (const id of shared) known.ids.add(id)
-  const { world, company } = prepared.begin(known, faults)
+  const { world, company } = prepared.begin(newShared(shared), faults)
   const settled = watch(world, prepared.topic)
   world.onStep = say
   let depth = 0

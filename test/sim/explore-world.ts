@@ -1,47 +1,18 @@
-import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
-import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
 import { KafkaError } from '../../shared/protocol/kafka-error.ts'
-import { LIMITS } from '../../shared/protocol/limits.ts'
-import { newCaches } from '../../shared/service/caches.ts'
-import type { Deps } from '../../shared/service/deps.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
-import { seededRandom } from '../support/seeded-random.ts'
 import {
   type Call,
   carryOut,
   digest,
   fingerprint,
   isRefused,
-  newAccesses,
   type Outcome,
   type Shared,
 } from './explore-calls.ts'
-import { exploredClock, type Timer } from './explore-clock.ts'
-import { type Ask, exploredDocuments, exploredNode, type OnWrite } from './explore-ports.ts'
+import type { OnWrite } from './explore-ports.ts'
+import { newExploredProcess, type Process, processKey, type Reach } from './explore-process.ts'
 import type { Scenario } from './explore-scenario.ts'
 import type { ExploredStores } from './explore-stores.ts'
-
-/** A process: what it remembers dies with it. */
-export interface Process {
-  readonly name: string
-  readonly actor: string
-  readonly deps: Deps
-  state: 'runs' | 'frozen' | 'crashed'
-  /** A name for all that it was told so far: the same name, the same process. */
-  told: string
-  readonly calls: Call[]
-  readonly timers: Set<Timer>
-  /** Whether it wrote anything that others touch too. */
-  hasWritten: boolean
-  /** Called when whoever waits for it waits in vain. */
-  readonly whenGone: (() => void)[]
-}
-
-/** Storage nodes that a process cannot reach, and those that take longer to store anything than it waits. */
-export interface Reach {
-  readonly cutFrom?: readonly number[]
-  readonly slowTo?: readonly number[]
-}
 
 /** One thing that may happen next. */
 export interface Option {
@@ -57,8 +28,8 @@ export interface World {
   readonly clusterId: string
   readonly stores: ExploredStores
   readonly problems: string[]
-  /** Things that turned out to be shared: the run is of no worth. */
-  readonly newlyShared: Set<string>
+  /** Whether something turned out to be shared: the run is of no worth. */
+  isOutdated: boolean
   /** No orders, no faults any more: whatever is asked for is done at once, in the order in which it is. */
   isQuiet: boolean
   faultsLeft: number
@@ -87,24 +58,9 @@ export interface WorldStart {
 
 export function newWorld({ scenario, clusterId, stores, shared, startMs, faults }: WorldStart): World {
   const processes: Process[] = []
-  const accesses = newAccesses()
   /** Writes whose callers were told that the outcome is unknown, and that arrive whenever they do. */
   const late: { readonly process: Process; readonly call: Call }[] = []
   let nowMs = startMs
-
-  const ask =
-    (process: () => Process): Ask =>
-    (call) =>
-      new Promise((resolve, reject) => {
-        const asked: Call = {
-          ...call,
-          signal: call.signal,
-          resolve: resolve as Call['resolve'],
-          reject,
-          outcome: undefined,
-        }
-        process().calls.push(asked)
-      })
 
   const written: OnWrite = (key, before, after) => {
     if (key.sk === 'HEAD' && before !== undefined && after !== undefined) {
@@ -113,52 +69,11 @@ export function newWorld({ scenario, clusterId, stores, shared, startMs, faults 
     world.onWrite(key, before, after)
   }
 
-  const newProcess = (actor: string, { cutFrom = [], slowTo = [] }: Reach = {}): Process => {
+  const newProcess = (actor: string, reach: Reach = {}): Process => {
     const name = `${actor}${processes.filter((process) => process.actor === actor).length + 1}`
-    const random = seededRandom(Number.parseInt(Buffer.from(digest(name)).toString('hex').slice(0, 7), 16))
-    const self = () => process
-    const locations = [...stores.nodes].map(([nodeId, { location }]) => [nodeId, location] as const)
-    const cutOff = new Set(locations.flatMap(([id, location]) => (cutFrom.includes(id) ? [location] : [])))
-    const deps: Deps = {
-      clusterId,
-      documents: exploredDocuments(ask(self), stores.documents, written),
-      nodes: new Map(
-        [...stores.nodes].map(([nodeId, store]) => {
-          const isSlow = slowTo.includes(nodeId)
-          const place = scenario.wiped.includes(nodeId) ? 'always' : 'never'
-          return [nodeId, exploredNode(ask(self), { nodeId, store, place, cutOff, isSlow })]
-        }),
-      ),
-      tasks: { trigger: async () => undefined },
-      environmentId: name,
-      codecs: nodeCodecs,
-      clock: exploredClock(() => nowMs, self),
-      // A topic's id that begins with 0 has its first replica on node 0.
-      randomBytes: (count) =>
-        Uint8Array.from({ length: count }, (_, at) => (at === 0 ? 0 : random.integer(0, 255))),
-      configs: parseClusterConfigs(
-        { 'min.insync.replicas': String(scenario.minIsr) },
-        scenario.replicationFactor,
-      ),
-      limits: { ...LIMITS, pageEntries: 2, ...scenario.limits },
-      maxFetchWaitMs: 0,
-      caches: newCaches(),
-      log: {
-        warn: () => undefined,
-        error: (message, fields) => world.problems.push(`logged: ${message} ${JSON.stringify(fields)}`),
-      },
-    }
-    const process: Process = {
-      name,
-      actor,
-      deps,
-      state: 'runs',
-      told: '',
-      calls: [],
-      timers: new Set(),
-      hasWritten: false,
-      whenGone: [],
-    }
+    const logged = (line: string) => world.problems.push(line)
+    const around = { scenario, clusterId, stores, nowMs: () => nowMs, onWrite: written, logged }
+    const process = newExploredProcess({ name, actor, reach }, around)
     processes.push(process)
     return process
   }
@@ -171,7 +86,7 @@ export function newWorld({ scenario, clusterId, stores, shared, startMs, faults 
   }
   const note = (process: Process, call: Call) => {
     if (call.place !== 'ifShared' || world.isQuiet) return
-    for (const id of accesses.note(process.actor, call)) if (!shared.ids.has(id)) world.newlyShared.add(id)
+    if (shared.note(process.actor, call)) world.isOutdated = true
   }
   const unknown = (what: string): Outcome => ({
     error: new KafkaError('REQUEST_TIMED_OUT', `no answer to ${what}`),
@@ -309,7 +224,7 @@ export function newWorld({ scenario, clusterId, stores, shared, startMs, faults 
     clusterId,
     stores,
     problems: [],
-    newlyShared: new Set(),
+    isOutdated: false,
     isQuiet: false,
     faultsLeft: faults,
     wasTruncated: false,
@@ -352,12 +267,4 @@ export function newWorld({ scenario, clusterId, stores, shared, startMs, faults 
       ),
   }
   return world
-}
-
-/** What a process may do from here on follows from what it was told, and from what is under way. */
-function processKey({ name, state, told, calls, timers }: Process, said: string | undefined): string {
-  const isOver = said?.startsWith('over') === true && calls.length === 0 && timers.size === 0
-  if (isOver || state === 'crashed') return `${name} is gone`
-  const outcomes = calls.map(({ outcome }) => (outcome === undefined ? '' : fingerprint(outcome)))
-  return [name, state, told, ...outcomes].join(' ')
 }
