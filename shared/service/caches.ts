@@ -22,6 +22,8 @@ export interface Caches {
   readonly reportedAtMs: Map<string, number>
   /** When a task was last triggered, by what it is to look after. */
   readonly wokenAtMs: Map<string, number>
+  /** The lowest offset that was missed, by partition and node. */
+  readonly lostOffsets: Map<string, number>
   /** Batches of which no sound copy was found, by replica, object and position: they stand in the log once. */
   readonly unsound: Map<string, true>
 }
@@ -35,6 +37,7 @@ export function newCaches(): Caches {
     failingUntilMs: new Map(),
     reportedAtMs: new Map(),
     wokenAtMs: new Map(),
+    lostOffsets: new Map(),
     unsound: new Map(),
   }
 }
@@ -54,6 +57,14 @@ export function rememberHead(caches: Caches, pk: string, head: Head): void {
 /** Keeps when a task was triggered. */
 export function rememberWoken(caches: Caches, subject: string, atMs: number): void {
   keep(caches.wokenAtMs, subject, atMs, LIMITS.maxCachedHeads)
+}
+
+/** Keeps the lowest offset that was missed; answers whether it is a new one. */
+export function rememberLoss(caches: Caches, subject: string, offset: number): boolean {
+  const known = caches.lostOffsets.get(subject)
+  if (known !== undefined && known <= offset) return false
+  keep(caches.lostOffsets, subject, offset, LIMITS.maxCachedHeads)
+  return true
 }
 
 /** Keeps that no sound copy of a batch was found. */

@@ -3,6 +3,7 @@ import { type LocatedBatch, nodeOf } from '../core/head.ts'
 import { reportLoss, reportNode } from '../core/storage-node.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { nodeKey } from '../store/keys.ts'
+import { rememberLoss } from './caches.ts'
 import type { Deps } from './deps.ts'
 import { type Partition, partitionName, pkOf, readHead } from './heads.ts'
 import { rowOf } from './rows.ts'
@@ -13,7 +14,7 @@ import { rowOf } from './rows.ts'
  */
 export function reportFailure(deps: Deps, nodeId: number, error: string): Promise<void> {
   const plan = reportNode(deps.environmentId, deps.clock.nowMs())
-  return report(deps, { what: 'failure', nodeId, plan, error })
+  return report(deps, { what: 'failure', nodeId, plan, error, isNews: false })
 }
 
 /**
@@ -33,20 +34,29 @@ export async function reportMissing(
   if (isLost !== true) return
   const [nodeId, pk] = [nodeOf(replica), pkOf(partition)]
   const incarnation = Number(replica.slice(replica.indexOf('.') + 1))
-  const plan = reportLoss({ incarnation, pk, offset: batch.baseOffset })
-  const error = `copy is gone or damaged partition=${partitionName(partition)} offset=${batch.baseOffset}`
-  await report(deps, { what: `loss ${pk}`, nodeId, plan, error })
+  const offset = batch.baseOffset
+  // Several are missed at once, in any order: the lowest is what counts.
+  const isNews = rememberLoss(deps.caches, `${pk}/${nodeId}`, offset)
+  const plan = reportLoss({ incarnation, pk, offset })
+  const error = `copy is gone or damaged partition=${partitionName(partition)} offset=${offset}`
+  await report(deps, { what: `loss ${pk}`, nodeId, plan, error, isNews })
 }
 
-async function report(
-  deps: Deps,
-  { what, nodeId, plan, error }: { what: string; nodeId: number; plan: UpdatePlan; error: string },
-): Promise<void> {
+/** What is told of a node; `isNews` is told at once, whatever was told just now. */
+interface Report {
+  readonly what: string
+  readonly nodeId: number
+  readonly plan: UpdatePlan
+  readonly error: string
+  readonly isNews: boolean
+}
+
+async function report(deps: Deps, { what, nodeId, plan, error, isNews }: Report): Promise<void> {
   const { reportedAtMs } = deps.caches
   const nowMs = deps.clock.nowMs()
   const subject = `${what}/${nodeId}`
   const lastMs = reportedAtMs.get(subject)
-  if (lastMs !== undefined && nowMs - lastMs < deps.limits.nodeReportMs) return
+  if (!isNews && lastMs !== undefined && nowMs - lastMs < deps.limits.nodeReportMs) return
   reportedAtMs.set(subject, nowMs)
   deps.log.warn('storage node is reported', { node: nodeId, error })
   const outcome = await rowOf(deps, () => deps.documents.update(nodeKey(nodeId), plan))

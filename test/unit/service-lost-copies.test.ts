@@ -25,7 +25,12 @@ async function logOf(configs: Readonly<Record<string, string>> = {}) {
 }
 
 /** Damages the copy of batch `position` that a node has, and has a reader report it. */
-async function lose(deps: TestDeps, topicId: string, { node, position }: { node: number; position: number }) {
+async function lose(
+  deps: TestDeps,
+  topicId: string,
+  { node, position }: { node: number; position: number },
+  reader: TestDeps = otherEnvironment(deps),
+) {
   const partition = { topic: await readTopic(deps, TOPIC), partitionIndex: 0 }
   const { stored } = await brokenInvariants(deps, topicId, undefined)
   const batch = stored.batches[position]
@@ -37,7 +42,7 @@ async function lose(deps: TestDeps, topicId: string, { node, position }: { node:
     const damaged = bytes.with(bytes.length - 40, (bytes.at(-40) ?? 0) ^ 1)
     await deps.nodes.get(node)?.store.put(key, [damaged.subarray(0, -10)], never)
   }
-  await reportMissing(otherEnvironment(deps), partition, batch, replica)
+  await reportMissing(reader, partition, batch, replica)
 }
 
 async function control(deps: TestDeps): Promise<void> {
@@ -74,6 +79,15 @@ describe('a copy that is gone or damaged', () => {
     const { deps, topicId } = await logOf()
     for (const node of [0, 1, 2]) await lose(deps, topicId, { node, position: node + 1 })
     for (let round = 0; round < 4; round += 1) await control(deps)
+    await whole(deps, topicId)
+  })
+
+  test('at several offsets is mended from the lowest on, in whatever order they are missed', async () => {
+    const { deps, topicId } = await logOf()
+    const reader = otherEnvironment(deps)
+    for (const position of [4, 1, 3]) await lose(deps, topicId, { node: 0, position }, reader)
+    expect((await nodeNow(deps, 0)).lost).toEqual({ [partitionPk(topicId, 0)]: 1 })
+    await control(deps)
     await whole(deps, topicId)
   })
 
