@@ -8,6 +8,30 @@ import type {
 } from '../shared/protocol/api/configs.ts'
 import type { ElectLeadersResponse, electLeadersRequest } from '../shared/protocol/api/elect-leaders.ts'
 import type { FetchResponse, fetchRequest } from '../shared/protocol/api/fetch.ts'
+import type {
+  OffsetCommitResponse,
+  OffsetDeleteResponse,
+  OffsetFetchResponse,
+  offsetCommitRequest,
+  offsetDeleteRequest,
+  offsetFetchRequest,
+} from '../shared/protocol/api/group-offsets.ts'
+import type {
+  DeleteGroupsResponse,
+  DescribeGroupsResponse,
+  deleteGroupsRequest,
+  describeGroupsRequest,
+  HeartbeatResponse,
+  heartbeatRequest,
+  JoinGroupResponse,
+  joinGroupRequest,
+  LeaveGroupResponse,
+  ListGroupsResponse,
+  leaveGroupRequest,
+  listGroupsRequest,
+  SyncGroupResponse,
+  syncGroupRequest,
+} from '../shared/protocol/api/groups.ts'
 import type { ListOffsetsResponse, listOffsetsRequest } from '../shared/protocol/api/list-offsets.ts'
 import type { MetadataResponse, metadataRequest } from '../shared/protocol/api/metadata.ts'
 import type {
@@ -44,6 +68,16 @@ export interface Apis {
   'elect-leaders': { request: z.input<typeof electLeadersRequest>; response: ElectLeadersResponse }
   'alter-configs': { request: z.input<typeof alterConfigsRequest>; response: AlterConfigsResponse }
   'describe-cluster': { request: z.input<typeof describeClusterRequest>; response: DescribeClusterResponse }
+  'join-group': { request: z.input<typeof joinGroupRequest>; response: JoinGroupResponse }
+  'sync-group': { request: z.input<typeof syncGroupRequest>; response: SyncGroupResponse }
+  heartbeat: { request: z.input<typeof heartbeatRequest>; response: HeartbeatResponse }
+  'leave-group': { request: z.input<typeof leaveGroupRequest>; response: LeaveGroupResponse }
+  'offset-commit': { request: z.input<typeof offsetCommitRequest>; response: OffsetCommitResponse }
+  'offset-fetch': { request: z.input<typeof offsetFetchRequest>; response: OffsetFetchResponse }
+  'offset-delete': { request: z.input<typeof offsetDeleteRequest>; response: OffsetDeleteResponse }
+  'list-groups': { request: z.input<typeof listGroupsRequest>; response: ListGroupsResponse }
+  'describe-groups': { request: z.input<typeof describeGroupsRequest>; response: DescribeGroupsResponse }
+  'delete-groups': { request: z.input<typeof deleteGroupsRequest>; response: DeleteGroupsResponse }
 }
 
 /** Name of a native API. */
@@ -66,4 +100,15 @@ export const IS_READ: Readonly<Record<ApiName, boolean>> = {
   'elect-leaders': false,
   'alter-configs': false,
   'describe-cluster': true,
+  // What these do twice is what they do once: a member is known by its id, an offset by its partition.
+  'join-group': true,
+  'sync-group': true,
+  heartbeat: true,
+  'leave-group': true,
+  'offset-commit': true,
+  'offset-fetch': true,
+  'offset-delete': true,
+  'list-groups': true,
+  'describe-groups': true,
+  'delete-groups': true,
 }

@@ -145,3 +145,15 @@ export const MAX_METADATA_PARTITIONS = 10_000
 /** Rows of one page of a listing: default and most. */
 export const DEFAULT_PAGE_ROWS = 1000
 export const MAX_PAGE_ROWS = 10_000
+/** Bytes of a group's or a member's name in a key, which DynamoDB lets have 1,024. */
+export const MAX_ENCODED_NAME_BYTES = 900
+/** Assignors that one member offers: a client has four. */
+export const MAX_GROUP_PROTOCOLS = 16
+/** Bytes of one member's metadata or assignment: a thousand topics' names, and its document stays far below DynamoDB's 400 KiB. */
+export const MAX_MEMBER_METADATA_BYTES = 64 * 1024
+/** Members that one request may name, which is as many as a group may have. */
+export const MAX_REQUEST_MEMBERS = 1000
+/** Groups that one describe-groups or delete-groups may name. */
+export const MAX_REQUEST_GROUPS = 100
+/** Characters of the text committed with an offset (Kafka's offset.metadata.max.bytes). */
+export const MAX_OFFSET_METADATA_BYTES = 4096

@@ -76,6 +76,40 @@ export function partitionOfPk(pk: string): { topicId: string; partitionIndex: nu
   return { topicId, partitionIndex: Number(index) }
 }
 
+/** Groups by name: a group whose META is there stands here, too. */
+export const GROUPS = 'GROUPS'
+
+/** Names that users chose freely stand percent-encoded: no separator and nothing outside of FIRST and LAST is in them. */
+export const groupListKey = (groupId: string): Key => ({ pk: GROUPS, sk: encodeURIComponent(groupId) })
+export const groupOfListKey = ({ sk }: Key): string => decodeURIComponent(sk)
+/** The groups after `groupId` ('' for all of them), in the order of their encoded names. */
+export const groupsAfter = (groupId: string): Range => ({
+  from: groupId === '' ? FIRST : `${encodeURIComponent(groupId)}${FIRST}`,
+  to: LAST,
+})
+
+/** The partition key of everything one group has. */
+export const groupPk = (groupId: string): string => `G#${encodeURIComponent(groupId)}`
+/** The group whose documents stand under `pk`; undefined when it is no group's. */
+export const groupOfPk = (pk: string): string | undefined =>
+  pk.startsWith('G#') ? decodeURIComponent(pk.slice(2)) : undefined
+export const groupMetaKey = (groupId: string): Key => ({ pk: groupPk(groupId), sk: 'META' })
+export const memberKey = (groupId: string, memberId: string): Key => ({
+  pk: groupPk(groupId),
+  sk: `MEMBER#${encodeURIComponent(memberId)}`,
+})
+export const ALL_MEMBERS: Range = { from: 'MEMBER#', to: `MEMBER#${LAST}` }
+
+/** Partitions whose committed offsets share one document. */
+const PARTITIONS_PER_OFFSETS = 50
+export const offsetsKey = (groupId: string, topicId: string, partitionIndex: number): Key => ({
+  pk: groupPk(groupId),
+  sk: `OFFSETS#${topicId}#${Math.floor(partitionIndex / PARTITIONS_PER_OFFSETS)}`,
+})
+export const ALL_OFFSETS: Range = { from: 'OFFSETS#', to: `OFFSETS#${LAST}` }
+/** The topic whose offsets stand under `sk`. */
+export const topicOfOffsets = (sk: string): string => sk.split('#')[1] ?? ''
+
 /** An object that is written to see whether a storage node can be. */
 export const CANARY_OBJECT = 'canary'
 

@@ -1,0 +1,72 @@
+import type { GroupState } from '../../protocol/api/groups.ts'
+
+/**
+ * A consumer group as its coordinator keeps it: the document META of the group. What only one member changes (when it was
+ * last heard of, what it offers, what it was assigned) stands in that member's own document.
+ */
+export interface Group {
+  readonly state: GroupState
+  /** Rises with every completed rebalance, and never falls: a group that is deleted takes it along until it is gone. */
+  readonly generationId: number
+  /** '' while nobody is in the group. */
+  readonly protocolType: string
+  /** The assignor that all members of this generation offer; '' without a generation. */
+  readonly protocolName: string
+  /** Member that computes the assignment; '' without a generation. */
+  readonly leader: string
+  /** While a rebalance is prepared, the members that joined again; else the members of the generation. */
+  readonly joined: Readonly<Record<string, true>>
+  /** The member that a static member's name stands for. */
+  readonly instances: Readonly<Record<string, string>>
+  /** When a prepared rebalance completes with those that joined, and a completing one begins anew. 0 in other states. */
+  readonly rebalanceEndsAtMs: number
+  /** Until then no member can have expired: nobody lists them. */
+  readonly nextExpiryCheckMs: number
+  /** When the last member left; 0 while there is one. Offsets are kept for `offsets.retention.minutes` from then on. */
+  readonly emptySinceMs: number
+}
+
+/** A member of a group: its own document, which only its requests and its expiry change. */
+export interface Member {
+  readonly memberId: string
+  readonly groupInstanceId: string | undefined
+  /** `X-Client-Id` of the request it joined with. */
+  readonly clientId: string
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly protocolType: string
+  /** What it offers, the most wanted first; `metadata` is base64. */
+  readonly protocols: readonly { readonly name: string; readonly metadata: string }[]
+  /** It is gone when nothing is heard of it until then. */
+  readonly expiresAtMs: number
+  /** The generation whose assignment `assignment` is (base64); −1 before the first. */
+  readonly assignedGeneration: number
+  readonly assignment: string
+}
+
+/**
+ * What a commit is checked against, beside the offsets that it changes (design: fence of commits): it follows META document
+ * by document, after META took a generation and before that is Stable.
+ */
+export interface OffsetsFence {
+  readonly generationId: number
+  /** The member that a static member's name stands for. */
+  readonly instances: Readonly<Record<string, string>>
+}
+
+/** Offsets committed for up to 50 partitions of one topic, and their fence: a document `OFFSETS#`. */
+export interface GroupOffsets {
+  readonly topicName: string
+  readonly fence: OffsetsFence
+  /** By partition index. */
+  readonly offsets: Readonly<Record<string, CommittedOffset>>
+}
+
+/** What was committed for one partition. */
+export interface CommittedOffset {
+  readonly offset: number
+  /** −1 when the committer did not know it. */
+  readonly leaderEpoch: number
+  readonly metadata: string
+  readonly committedAtMs: number
+}
