@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { BATCH_TARGETS } from './batch-targets.ts'
 import { CODEC_TARGETS } from './codec-targets.ts'
+import { CONSUMER_PROTOCOL_TARGETS } from './consumer-protocol-targets.ts'
 import { anyInput } from './mutate.ts'
 import { STORED_TARGETS } from './stored-targets.ts'
 import type { Target } from './target.ts'
@@ -14,6 +15,7 @@ export const PURE_TARGETS: readonly Target[] = [
   ...BATCH_TARGETS,
   ...CODEC_TARGETS,
   ...WIRE_TARGETS,
+  ...CONSUMER_PROTOCOL_TARGETS,
   ...STORED_TARGETS,
 ]
 
