@@ -155,5 +155,7 @@ export const MAX_MEMBER_METADATA_BYTES = 64 * 1024
 export const MAX_REQUEST_MEMBERS = 1000
 /** Groups that one describe-groups or delete-groups may name. */
 export const MAX_REQUEST_GROUPS = 100
-/** Characters of the text committed with an offset (Kafka's offset.metadata.max.bytes). */
+/** Bytes of the text committed with an offset (Kafka's offset.metadata.max.bytes). */
 export const MAX_OFFSET_METADATA_BYTES = 4096
+/** Bytes of all such texts in one document of 50 partitions: each KiB of it costs every commit a write unit. */
+export const MAX_DOCUMENT_METADATA_BYTES = 64 * 1024

@@ -22,7 +22,10 @@ export interface Group {
   readonly rebalanceEndsAtMs: number
   /** Until then no member can have expired: nobody lists them. */
   readonly nextExpiryCheckMs: number
-  /** When the last member left; 0 while there is one. Offsets are kept for `offsets.retention.minutes` from then on. */
+  /**
+   * When the last member left, or, to about a minute, when offsets were last committed since; 0 while there is a member.
+   * Offsets are kept for `offsets.retention.minutes` from then on.
+   */
   readonly emptySinceMs: number
 }
 
@@ -50,6 +53,8 @@ export interface Member {
  */
 export interface OffsetsFence {
   readonly generationId: number
+  /** Version of META that this stood in: a fence never goes back, within a generation neither. */
+  readonly groupVersion: number
   /** The member that a static member's name stands for. */
   readonly instances: Readonly<Record<string, string>>
 }
@@ -58,6 +63,8 @@ export interface OffsetsFence {
 export interface GroupOffsets {
   readonly topicName: string
   readonly fence: OffsetsFence
+  /** What the bytes of all metadata below come to, or more: a commit does not know those that it replaces. */
+  readonly metadataBytes: number
   /** By partition index. */
   readonly offsets: Readonly<Record<string, CommittedOffset>>
 }

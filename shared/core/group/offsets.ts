@@ -1,0 +1,124 @@
+import { MAX_DOCUMENT_METADATA_BYTES } from '../../protocol/limits.ts'
+import {
+  copyPlus,
+  equal,
+  type Item,
+  lessOrEqual,
+  present,
+  remove,
+  set,
+  type UpdatePlan,
+  type Value,
+} from '../update-plan.ts'
+import type { CommittedOffset, GroupOffsets, OffsetsFence } from './group.ts'
+
+/** What is committed for some partitions of one document, by partition index. */
+export type Commits = ReadonlyMap<number, CommittedOffset>
+
+/** Whom a commit says that it is from. */
+export interface Committer {
+  readonly generationId: number
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+}
+
+/** One committed offset as it is stored. */
+export const packCommitted = ({ offset, leaderEpoch, committedAtMs, metadata }: CommittedOffset): Value => [
+  offset,
+  leaderEpoch,
+  committedAtMs,
+  metadata,
+]
+
+/** The committed offset that was stored. */
+export function unpackCommitted(packed: readonly [number, number, number, string]): CommittedOffset {
+  const [offset, leaderEpoch, committedAtMs, metadata] = packed
+  return { offset, leaderEpoch, metadata, committedAtMs }
+}
+
+/** A fence as it is stored, without what else the object may hold. */
+export const fenceValue = ({ generationId, groupVersion, instances }: OffsetsFence): Item => ({
+  generationId,
+  groupVersion,
+  instances,
+})
+
+/** Bytes of a text in UTF-8. */
+export const utf8Bytes = (text: string): number => new TextEncoder().encode(text).byteLength
+
+/**
+ * Raises the fence of one document. It is refused where the document has this one or a newer one: whoever raises may have
+ * been held up for long.
+ */
+export function raiseFencePlan(fence: OffsetsFence): UpdatePlan {
+  return {
+    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion)],
+    changes: [set(['fence'], fenceValue(fence))],
+  }
+}
+
+/**
+ * A commit of a member: only what it commits is changed, so that members of one generation never cancel each other. Metadata
+ * counts in full, since what it replaces is not known; where that is too much, who has read the document counts anew.
+ */
+export function memberCommitPlan(
+  commits: Commits,
+  { generationId, memberId, groupInstanceId }: Committer,
+): UpdatePlan {
+  const added = metadataBytesOf([...commits.values()])
+  const ofInstance =
+    groupInstanceId === null ? [] : [equal(['fence', 'instances', groupInstanceId], memberId)]
+  const ofMetadata = added === 0 ? [] : [lessOrEqual(['metadataBytes'], MAX_DOCUMENT_METADATA_BYTES - added)]
+  return {
+    checks: [equal(['fence', 'generationId'], generationId), ...ofInstance, ...ofMetadata],
+    changes: [
+      ...commitChanges(commits),
+      ...(added === 0 ? [] : [copyPlus(['metadataBytes'], ['metadataBytes'], added)]),
+    ],
+  }
+}
+
+/**
+ * A commit to a document that was read, in a transaction that checks META at the version of `fence`: so the fence is the
+ * newest one there is, whatever the document has.
+ */
+export function fencedCommitPlan(stored: GroupOffsets, commits: Commits, fence: OffsetsFence): UpdatePlan {
+  return {
+    checks: [present(['fence']), equal(['metadataBytes'], stored.metadataBytes)],
+    changes: [
+      set(['fence'], fenceValue(fence)),
+      set(['metadataBytes'], metadataBytesAfter(stored, commits)),
+      ...commitChanges(commits),
+    ],
+  }
+}
+
+/** The document that the first commit to it makes. */
+export function newGroupOffsets(topicName: string, commits: Commits, fence: OffsetsFence): GroupOffsets {
+  const offsets = Object.fromEntries(
+    [...commits].map(([partition, committed]) => [String(partition), committed]),
+  )
+  return { topicName, fence, metadataBytes: metadataBytesOf([...commits.values()]), offsets }
+}
+
+/** Removes the offsets of partitions from a document that is there. */
+export function removeOffsetsPlan(partitions: readonly number[]): UpdatePlan {
+  return {
+    checks: [present(['fence'])],
+    changes: partitions.map((partition) => remove(['offsets', String(partition)])),
+  }
+}
+
+/** Bytes of all metadata in a document once `commits` are in it; `stored` undefined where there is none yet. */
+export function metadataBytesAfter(stored: GroupOffsets | undefined, commits: Commits): number {
+  const kept = Object.entries(stored?.offsets ?? {}).flatMap(([partition, committed]) =>
+    commits.has(Number(partition)) ? [] : [committed],
+  )
+  return metadataBytesOf([...kept, ...commits.values()])
+}
+
+const metadataBytesOf = (offsets: readonly CommittedOffset[]): number =>
+  offsets.reduce((sum, { metadata }) => sum + utf8Bytes(metadata), 0)
+
+const commitChanges = (commits: Commits) =>
+  [...commits].map(([partition, committed]) => set(['offsets', String(partition)], packCommitted(committed)))

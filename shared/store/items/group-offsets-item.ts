@@ -1,0 +1,41 @@
+import * as z from 'zod'
+import type { GroupOffsets } from '../../core/group/group.ts'
+import { fenceValue, packCommitted, unpackCommitted } from '../../core/group/offsets.ts'
+import type { Item } from '../../core/update-plan.ts'
+
+const count = z.int().min(0)
+
+/** Of each partition [offset, leaderEpoch, committedAtMs, metadata]: the words would cost a commit a second write unit. */
+const groupOffsetsItem = z.object({
+  topicName: z.string(),
+  fence: z.object({
+    generationId: count,
+    groupVersion: count,
+    instances: z.record(z.string(), z.string()),
+  }),
+  metadataBytes: count,
+  offsets: z.record(z.string(), z.tuple([count, z.int().min(-1), z.int(), z.string()])),
+})
+
+/** The item of a document of committed offsets. */
+export function encodeGroupOffsets({ topicName, fence, metadataBytes, offsets }: GroupOffsets): Item {
+  return {
+    topicName,
+    fence: fenceValue(fence),
+    metadataBytes,
+    offsets: Object.fromEntries(
+      Object.entries(offsets).map(([partition, committed]) => [partition, packCommitted(committed)]),
+    ),
+  }
+}
+
+/** The committed offsets of an item read back. */
+export function decodeGroupOffsets(stored: Item): GroupOffsets {
+  const { offsets, ...rest } = groupOffsetsItem.parse(stored)
+  return {
+    ...rest,
+    offsets: Object.fromEntries(
+      Object.entries(offsets).map(([partition, packed]) => [partition, unpackCommitted(packed)]),
+    ),
+  }
+}
