@@ -5,6 +5,7 @@ import { addConsumeCommand } from './consume.ts'
 import { Interrupted, parseEndpoint } from './context.ts'
 import { addDevCommand } from './dev.ts'
 import { errorText } from './error-text.ts'
+import { addGroupCommands } from './group.ts'
 import { addNodeCommands } from './node.ts'
 import { parsed } from './options.ts'
 import { BrokenPipe } from './output.ts'
@@ -55,6 +56,7 @@ function program(): Command {
   addTopicCommands(command)
   addProduceCommand(command)
   addConsumeCommand(command)
+  addGroupCommands(command)
   addClusterCommands(command)
   addNodeCommands(command)
   return command
