@@ -20,3 +20,11 @@ export function checkTopicName(name: string): void {
 export function collisionKey(name: string): string {
   return name.replaceAll('.', '_')
 }
+
+/**
+ * A text that users chose freely as it stands in a key: percent-encoded, so that of what is not a letter or digit only
+ * `-_.!*'()%` is left. A tilde ends the ranges of keys.
+ */
+export function encodeName(name: string): string {
+  return encodeURIComponent(name).replaceAll('~', '%7E')
+}

@@ -1,4 +1,5 @@
 import type { PageStart } from '../core/index-page.ts'
+import { encodeName } from '../protocol/names.ts'
 import type { Key, Range } from './document-store.ts'
 
 /** Digits of a padded offset: a safe integer has 16, Kafka's log files use 20. */
@@ -80,23 +81,23 @@ export function partitionOfPk(pk: string): { topicId: string; partitionIndex: nu
 export const GROUPS = 'GROUPS'
 
 /** Names that users chose freely stand percent-encoded: no separator and nothing outside of FIRST and LAST is in them. */
-export const groupListKey = (groupId: string): Key => ({ pk: GROUPS, sk: encodeURIComponent(groupId) })
+export const groupListKey = (groupId: string): Key => ({ pk: GROUPS, sk: encodeName(groupId) })
 export const groupOfListKey = ({ sk }: Key): string => decodeURIComponent(sk)
 /** The groups after `groupId` ('' for all of them), in the order of their encoded names. */
 export const groupsAfter = (groupId: string): Range => ({
-  from: groupId === '' ? FIRST : `${encodeURIComponent(groupId)}${FIRST}`,
+  from: groupId === '' ? FIRST : `${encodeName(groupId)}${FIRST}`,
   to: LAST,
 })
 
 /** The partition key of everything one group has. */
-export const groupPk = (groupId: string): string => `G#${encodeURIComponent(groupId)}`
+export const groupPk = (groupId: string): string => `G#${encodeName(groupId)}`
 /** The group whose documents stand under `pk`; undefined when it is no group's. */
 export const groupOfPk = (pk: string): string | undefined =>
   pk.startsWith('G#') ? decodeURIComponent(pk.slice(2)) : undefined
 export const groupMetaKey = (groupId: string): Key => ({ pk: groupPk(groupId), sk: 'META' })
 export const memberKey = (groupId: string, memberId: string): Key => ({
   pk: groupPk(groupId),
-  sk: `MEMBER#${encodeURIComponent(memberId)}`,
+  sk: `MEMBER#${encodeName(memberId)}`,
 })
 export const ALL_MEMBERS: Range = { from: 'MEMBER#', to: `MEMBER#${LAST}` }
 

@@ -9,12 +9,13 @@ import {
   MAX_REQUEST_GROUPS,
   MAX_REQUEST_MEMBERS,
 } from '../limits.ts'
+import { encodeName } from '../names.ts'
 import { rowsOf } from './common.ts'
 
 /** Any text of Kafka's, but short enough for a key, where it stands percent-encoded. */
 const text = z
   .string()
-  .refine((value) => value.isWellFormed() && encodeURIComponent(value).length <= MAX_ENCODED_NAME_BYTES, {
+  .refine((value) => value.isWellFormed() && encodeName(value).length <= MAX_ENCODED_NAME_BYTES, {
     message: `must be well-formed and at most ${MAX_ENCODED_NAME_BYTES} bytes when percent-encoded`,
   })
 /** A group's name. Whether it is empty is for the service to say. */
