@@ -8,16 +8,24 @@ export interface Group {
   readonly state: GroupState
   /** Rises with every completed rebalance, and never falls: a group that is deleted takes it along until it is gone. */
   readonly generationId: number
-  /** '' while nobody is in the group. */
+  /** Of the members there are, or were last; '' before the first. */
   readonly protocolType: string
   /** The assignor that all members of this generation offer; '' without a generation. */
   readonly protocolName: string
-  /** Member that computes the assignment; '' without a generation. */
+  /** Member that computes the assignment; '' while there is none. */
   readonly leader: string
   /** While a rebalance is prepared, the members that joined again; else the members of the generation. */
   readonly joined: Readonly<Record<string, true>>
+  /** While a rebalance is prepared, the members that did not join again yet; else nobody. */
+  readonly awaited: Readonly<Record<string, true>>
+  /** The assignors that all members offer: whoever joins must offer one of them, and takes away those it does not. */
+  readonly commonProtocols: Readonly<Record<string, true>>
   /** The member that a static member's name stands for. */
   readonly instances: Readonly<Record<string, string>>
+  /** How long a rebalance may take: as long as the most patient member of the last generation wants it to. */
+  readonly rebalanceTimeoutMs: number
+  /** When the first members of an empty group began to wait for others to come; 0 in a rebalance that is no first one. */
+  readonly initialSinceMs: number
   /** When a prepared rebalance completes with those that joined, and a completing one begins anew. 0 in other states. */
   readonly rebalanceEndsAtMs: number
   /** Until then no member can have expired: nobody lists them. */
@@ -27,6 +35,24 @@ export interface Group {
    * Offsets are kept for `offsets.retention.minutes` from then on.
    */
   readonly emptySinceMs: number
+}
+
+/** A group that nobody joined yet. */
+export const NEW_GROUP: Group = {
+  state: 'Empty',
+  generationId: 0,
+  protocolType: '',
+  protocolName: '',
+  leader: '',
+  joined: {},
+  awaited: {},
+  commonProtocols: {},
+  instances: {},
+  rebalanceTimeoutMs: 0,
+  initialSinceMs: 0,
+  rebalanceEndsAtMs: 0,
+  nextExpiryCheckMs: 0,
+  emptySinceMs: 0,
 }
 
 /** A member of a group: its own document, which only its requests and its expiry change. */
@@ -42,6 +68,8 @@ export interface Member {
   readonly protocols: readonly { readonly name: string; readonly metadata: string }[]
   /** It is gone when nothing is heard of it until then. */
   readonly expiresAtMs: number
+  /** The generation in which it last asked for its assignment; −1 before the first. */
+  readonly syncedGeneration: number
   /** The generation whose assignment `assignment` is (base64); −1 before the first. */
   readonly assignedGeneration: number
   readonly assignment: string
