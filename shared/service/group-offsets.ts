@@ -1,8 +1,62 @@
-import type { GroupOffsets } from '../core/group/group.ts'
+import type { Group, GroupOffsets, OffsetsFence } from '../core/group/group.ts'
+import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Key } from '../store/document-store.ts'
+import { decodeGroup } from '../store/items/group-item.ts'
 import { decodeGroupOffsets } from '../store/items/group-offsets-item.ts'
-import { ALL_OFFSETS, groupPk, topicOfOffsets } from '../store/keys.ts'
+import { ALL_OFFSETS, groupMetaKey, groupPk, topicOfOffsets } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
+import { readTopic, type Topic } from './topics.ts'
+
+/** A group, and the version it was read at. */
+export interface StoredGroup {
+  readonly group: Group
+  readonly version: number
+}
+
+/** The group as it is now; undefined when there is none. */
+export async function readGroup(deps: Deps, groupId: string): Promise<StoredGroup | undefined> {
+  const item = await deps.documents.get(groupMetaKey(groupId), 'strong')
+  return item === undefined ? undefined : decodeGroup(item)
+}
+
+/** What commits are checked against when META is at `version`. */
+export const fenceOf = ({ group, version }: StoredGroup): OffsetsFence => ({
+  generationId: group.generationId,
+  groupVersion: version,
+  instances: group.instances,
+})
+
+/**
+ * Checks that a group is named.
+ *
+ * @throws KafkaError INVALID_GROUP_ID when its name is empty (KIP-289)
+ */
+export function requireGroupId(groupId: string): void {
+  if (groupId === '') throw new KafkaError('INVALID_GROUP_ID', 'groupId must not be empty')
+}
+
+/**
+ * The topic that stands under a name now, whatever is remembered: offsets of a topic before it are not the new one's.
+ *
+ * @throws KafkaError as `requestedTopic` does
+ */
+export async function currentTopic(
+  deps: Deps,
+  { name, topicId }: { name: string; topicId?: string | undefined },
+): Promise<Topic> {
+  const topic = await readTopic(deps, name).catch((error: unknown) => {
+    const isUnknown = error instanceof KafkaError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (!isUnknown || topicId === undefined) throw error
+    throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topic=${name} topicId=${topicId}`, {
+      cause: error,
+    })
+  })
+  if (topicId === undefined || topic.topicId === topicId) return topic
+  throw new KafkaError(
+    'INCONSISTENT_TOPIC_ID',
+    `topic has another id topic=${name} topicId=${topic.topicId} sent=${topicId}`,
+  )
+}
 
 /** One document of committed offsets. */
 export interface StoredOffsets {

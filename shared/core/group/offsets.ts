@@ -101,11 +101,14 @@ export function newGroupOffsets(topicName: string, commits: Commits, fence: Offs
   return { topicName, fence, metadataBytes: metadataBytesOf([...commits.values()]), offsets }
 }
 
-/** Removes the offsets of partitions from a document that is there. */
-export function removeOffsetsPlan(partitions: readonly number[]): UpdatePlan {
+/** Removes the offsets of partitions, as `fencedCommitPlan` sets them: no commit that was too late may bring them back. */
+export function fencedRemovalPlan(partitions: readonly number[], fence: OffsetsFence): UpdatePlan {
   return {
     checks: [present(['fence'])],
-    changes: partitions.map((partition) => remove(['offsets', String(partition)])),
+    changes: [
+      set(['fence'], fenceValue(fence)),
+      ...partitions.map((partition) => remove(['offsets', String(partition)])),
+    ],
   }
 }
 

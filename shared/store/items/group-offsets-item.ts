@@ -4,6 +4,14 @@ import { fenceValue, packCommitted, unpackCommitted } from '../../core/group/off
 import type { Item } from '../../core/update-plan.ts'
 
 const count = z.int().min(0)
+/** Names that users chose: a record of zod's would lose `__proto__`. */
+const instances = z.custom<Readonly<Record<string, string>>>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((memberId) => typeof memberId === 'string'),
+)
 
 /** Of each partition [offset, leaderEpoch, committedAtMs, metadata]: the words would cost a commit a second write unit. */
 const groupOffsetsItem = z.object({
@@ -11,7 +19,7 @@ const groupOffsetsItem = z.object({
   fence: z.object({
     generationId: count,
     groupVersion: count,
-    instances: z.record(z.string(), z.string()),
+    instances,
   }),
   metadataBytes: count,
   offsets: z.record(z.string(), z.tuple([count, z.int().min(-1), z.int(), z.string()])),
