@@ -4,18 +4,18 @@ export interface KeyOrder<T> {
   next(): T | undefined
   /** An item that `next` gave is done: its key's next one may begin. */
   finished(item: T): void
-  /** Whether `next` has given every item. */
-  isEmpty(): boolean
+  /** What `next` has not given, in the order of the items. */
+  rest(): T[]
 }
 
 /** Orders `items`; one without a key (null) has no other to wait for. */
 export function keyOrder<T>(items: readonly T[], keyOf: (item: T) => string | null): KeyOrder<T> {
   let at = 0
-  let given = 0
+  const given = new Set<T>()
   const busy = new Map<string, T[]>()
   const ready: T[] = []
   const give = (item: T): T => {
-    given += 1
+    given.add(item)
     return item
   }
   return {
@@ -43,6 +43,6 @@ export function keyOrder<T>(items: readonly T[], keyOf: (item: T) => string | nu
       if (following === undefined) busy.delete(key)
       else ready.push(following)
     },
-    isEmpty: () => given === items.length,
+    rest: () => items.filter((item) => !given.has(item)),
   }
 }
