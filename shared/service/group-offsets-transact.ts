@@ -48,7 +48,7 @@ export async function transactCommits(deps: Deps, round: Round): Promise<readonl
 
 /** Whether the document has room for the metadata; where not, its error is noted. */
 function fits({ key, topicName, commits, item }: RefusedCommit, errors: CommitErrors): boolean {
-  const stored = item === undefined ? undefined : decodeGroupOffsets(item)
+  const stored = item === undefined ? undefined : decodeGroupOffsets(item).document
   const bytes = metadataBytesAfter(stored, commits)
   if (bytes <= MAX_DOCUMENT_METADATA_BYTES) return true
   const error = new KafkaError(

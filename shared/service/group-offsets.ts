@@ -79,7 +79,7 @@ export async function* listGroupOffsets(
     yield entries.map(({ key, item }) => ({
       key,
       topicId: topicOfOffsets(key.sk),
-      document: decodeGroupOffsets(item),
+      document: decodeGroupOffsets(item).document,
     }))
     const last = entries.at(-1)
     if (last === undefined || entries.length < limit) return

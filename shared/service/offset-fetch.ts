@@ -81,7 +81,9 @@ async function readCommitted(
   const items = await concurrently([...keys.values()], deps.limits.parallelDocuments, (key) =>
     deps.documents.get(key, 'strong'),
   )
-  return new Map(items.flatMap((item) => (item === undefined ? [] : committedIn(decodeGroupOffsets(item)))))
+  return new Map(
+    items.flatMap((item) => (item === undefined ? [] : committedIn(decodeGroupOffsets(item).document))),
+  )
 }
 
 const committedIn = ({ offsets }: GroupOffsets): readonly (readonly [number, CommittedOffset])[] =>

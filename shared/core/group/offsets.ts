@@ -82,12 +82,18 @@ export function memberCommitPlan(
  * A commit to a document that was read, in a transaction that checks META at the version of `fence`: so the fence is the
  * newest one there is, whatever the document has.
  */
-export function fencedCommitPlan(stored: GroupOffsets, commits: Commits, fence: OffsetsFence): UpdatePlan {
+export function fencedCommitPlan(
+  { document, version }: { readonly document: GroupOffsets; readonly version: number },
+  commits: Commits,
+  fence: OffsetsFence,
+): UpdatePlan {
   return {
-    checks: [present(['fence']), equal(['metadataBytes'], stored.metadataBytes)],
+    // Of one version the count only rises: that it is the same means that no metadata came.
+    checks: [equal(['ver'], version), equal(['metadataBytes'], document.metadataBytes)],
     changes: [
       set(['fence'], fenceValue(fence)),
-      set(['metadataBytes'], metadataBytesAfter(stored, commits)),
+      set(['metadataBytes'], metadataBytesAfter(document, commits)),
+      set(['ver'], version + 1),
       ...commitChanges(commits),
     ],
   }

@@ -24,6 +24,7 @@ const groupOffsetsItem = z.object({
   metadataBytes: count,
   offsets: z.record(z.string(), z.tuple([count, z.int().min(-1), z.int(), z.string()])),
 })
+const versioned = groupOffsetsItem.extend({ ver: count })
 
 /** The item of a document of committed offsets. */
 export function encodeGroupOffsets({ topicName, fence, metadataBytes, offsets }: GroupOffsets): Item {
@@ -37,13 +38,14 @@ export function encodeGroupOffsets({ topicName, fence, metadataBytes, offsets }:
   }
 }
 
-/** The committed offsets of an item read back. */
-export function decodeGroupOffsets(stored: Item): GroupOffsets {
-  const { offsets, ...rest } = groupOffsetsItem.parse(stored)
-  return {
-    ...rest,
-    offsets: Object.fromEntries(
-      Object.entries(offsets).map(([partition, packed]) => [partition, unpackCommitted(packed)]),
-    ),
-  }
+/** The committed offsets of an item read back, and the version it was read at, which the commits of members leave alone. */
+export function decodeGroupOffsets(stored: Item): {
+  readonly document: GroupOffsets
+  readonly version: number
+} {
+  const { offsets, ver: version, ...rest } = versioned.parse(stored)
+  const unpacked = Object.entries(offsets).map(
+    ([partition, packed]) => [partition, unpackCommitted(packed)] as const,
+  )
+  return { document: { ...rest, offsets: Object.fromEntries(unpacked) }, version }
 }
