@@ -113,6 +113,15 @@ export const LIMITS = {
   maxTimestampCandidates: 1000,
   /** Documents written or read at once when a topic is created, described or deleted. */
   parallelDocuments: 16,
+  /** How long a join or sync waits for the other members; then the client asks again. A waiting Lambda costs more than that. */
+  groupWaitMs: 2000,
+  /** After which the client asks again. */
+  groupRetryMs: 200,
+  /** Poll of a group by a waiting join or sync: doubles from the first to the second, and chance keeps members apart. */
+  minGroupPollMs: 50,
+  maxGroupPollMs: 500,
+  /** Members of one group: their ids stand in a document that each of them writes when it joins. */
+  maxGroupMembers: 1000,
 } as const
 
 /** Sizes and time-outs that services take from `Deps`. */

@@ -2,11 +2,12 @@ import { byController } from '../core/controller-lease.ts'
 import { settleDue } from '../core/isr-commands.ts'
 import { decodeHead, encodeHeadPlan } from '../store/items/head-item.ts'
 import { decodeTopic, isBeingDeleted } from '../store/items/topic-item.ts'
-import { headKey, partitionOfPk, TOPICS, topicKey } from '../store/keys.ts'
+import { groupOfPk, headKey, partitionOfPk, TOPICS, topicKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Control } from './control.ts'
 import { finishDeletion } from './delete-topics.ts'
 import type { Deps } from './deps.ts'
+import { expireGroup } from './group-expiry.ts'
 import { reconcileEach } from './reconcile-each.ts'
 import { asKafkaError } from './rows.ts'
 import { allTopics } from './topics.ts'
@@ -28,9 +29,15 @@ export async function reconcileDue(control: Control): Promise<Work> {
   const keys = listed.flat().map(({ key }) => key)
   const names = keys.filter(({ pk }) => pk === TOPICS).map(({ sk }) => sk)
   const heads = keys.flatMap(({ pk }) => partitionOfPk(pk) ?? [])
+  const groups = keys.flatMap(({ pk }) => groupOfPk(pk) ?? [])
   let failed = 0
   // Deletions take long, and somebody may wait for a leader.
   if (heads.length > 0) failed += await reconcileHeads(control, heads)
+  const failures = await concurrently(groups, deps.limits.parallelDocuments, async (groupId) => {
+    await control.renew()
+    return countFailure(deps, 'group did not expire', { groupId }, () => expireGroup(deps, groupId))
+  })
+  failed += failures.reduce((sum, count) => sum + count, 0)
   for (const name of names) {
     await control.renew()
     failed += await countFailure(deps, 'topic was not deleted', { topic: name }, () =>

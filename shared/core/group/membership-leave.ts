@@ -53,6 +53,8 @@ export function departure(group: Group, leaving: readonly string[], nowMs: numbe
     ...leaving.flatMap((memberId) => [remove(['joined', memberId]), remove(['awaited', memberId])]),
     ...instances.map(([name]) => remove(['instances', name])),
     ...(leads ? [remove(['leader'])] : []),
+    set(['nextExpiryCheckMs'], group.nextExpiryCheckMs),
+    set(['dueAtMs'], group.nextExpiryCheckMs),
     copyPlus(['ver'], ['ver'], 1),
   ]
   return { next: 'leave', plan: { checks, changes } }

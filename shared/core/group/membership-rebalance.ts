@@ -1,5 +1,5 @@
 import type { Group, Member } from './group.ts'
-import { hasJoined, holderOf, namesOf } from './membership-checks.ts'
+import { hasJoined, holderOf, isMember, namesOf } from './membership-checks.ts'
 import { commonProtocolsOf, selectProtocol } from './membership-protocols.ts'
 
 /** What the cluster's configs say about a rebalance. */
@@ -89,11 +89,19 @@ export function without(group: Group, leaving: readonly string[]): Group {
   }
 }
 
-/** Whether a prepared rebalance may complete: its time is over, or everybody joined and nobody else is expected. */
-export function mayComplete(group: Group, nowMs: number): boolean {
-  if (group.state !== 'PreparingRebalance') return false
-  if (nowMs >= group.rebalanceEndsAtMs) return true
-  return group.initialSinceMs === 0 && Object.keys(group.awaited).length === 0
+/** What whoever touches a group is to do first: members may have expired, or a rebalance goes on without anybody's request. */
+export type DueStep = 'expire' | 'complete' | 'begin anew'
+
+/** What is due by now. A prepared rebalance completes when its time is over, or everybody joined and nobody else is expected. */
+export function dueStep(group: Group, nowMs: number): DueStep | undefined {
+  const { state } = group
+  if (state === 'Empty' || state === 'Dead') return undefined
+  if (nowMs >= group.nextExpiryCheckMs) return 'expire'
+  const isOver = nowMs >= group.rebalanceEndsAtMs
+  if (state === 'CompletingRebalance') return isOver ? 'begin anew' : undefined
+  if (state === 'Stable') return undefined
+  const isComplete = group.initialSinceMs === 0 && Object.keys(group.awaited).length === 0
+  return isOver || isComplete ? 'complete' : undefined
 }
 
 /**
@@ -153,6 +161,27 @@ function emptied(group: Group, nowMs: number): Group {
     nextExpiryCheckMs: 0,
     emptySinceMs: nowMs,
   }
+}
+
+/**
+ * The same group with what its members have in common counted anew: some may have left, or offer more than before. Undefined
+ * where the joiner offers nothing of that.
+ */
+export function recountProtocols(
+  group: Group,
+  members: readonly Member[],
+  joiner: { readonly protocolType: string; readonly protocols: Member['protocols'] },
+): Group | undefined {
+  const offered = joiner.protocols.map(({ name }) => name)
+  const counted = members.filter(({ memberId }) => isMember(group, memberId))
+  if (counted.length === 0) {
+    return { ...group, protocolType: joiner.protocolType, commonProtocols: namesOf(offered) }
+  }
+  const common = commonProtocolsOf(counted)
+  if (joiner.protocolType !== group.protocolType || !offered.some((name) => common.includes(name))) {
+    return undefined
+  }
+  return { ...group, commonProtocols: namesOf(common) }
 }
 
 function isStatic(group: Group, { memberId, groupInstanceId }: Member): boolean {

@@ -1,5 +1,5 @@
 import { KafkaError } from '../../protocol/kafka-error.ts'
-import { copyPlus, less, lessOrEqual, present, set, type UpdatePlan } from '../update-plan.ts'
+import { type Change, copyPlus, less, lessOrEqual, present, set, type UpdatePlan } from '../update-plan.ts'
 import type { Group, Member } from './group.ts'
 import {
   checkGeneration,
@@ -44,7 +44,8 @@ export function decideSync(stored: Group | undefined, command: SyncCommand): Syn
   return command.memberId === group.leader ? 'assign' : 'wait'
 }
 
-/** A heartbeat is answered: the member is current, and nothing asks for its attention.
+/**
+ * A heartbeat is answered: the member is current, and nothing asks for its attention.
  *
  * @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, COORDINATOR_NOT_AVAILABLE as Kafka does
  * @throws KafkaError REBALANCE_IN_PROGRESS when the member is to join again
@@ -59,23 +60,27 @@ export function checkHeartbeat(
   if (group.state === 'PreparingRebalance') throw rebalanceInProgress()
 }
 
-/** Something was heard of a member: it stays until then at least. Refused when it is none any more. */
-export function touchPlan(expiresAtMs: number): UpdatePlan {
-  return {
-    checks: [present(['memberId'])],
-    changes: [set(['expiresAtMs'], expiresAtMs), copyPlus(['ver'], ['ver'], 1)],
-  }
+/** Something was heard of a member: its session begins anew. Refused when it is none any more. */
+export function touchPlan(nowMs: number): UpdatePlan {
+  return { checks: [present(['memberId'])], changes: heardOf(nowMs) }
 }
 
-/** A member asks for its assignment of a generation: it is among those that a leader which does not answer is taken from. */
-export function syncedPlan(generationId: number, expiresAtMs: number): UpdatePlan {
+/** Whether so much of a member's session is over that a waiting one should say that it is still there. */
+export function isToBeTouched({ expiresAtMs, sessionTimeoutMs }: Member, nowMs: number): boolean {
+  return expiresAtMs - nowMs < (sessionTimeoutMs * 2) / 3
+}
+
+/** The version rises: who would remove the member by what it read before is refused. */
+const heardOf = (nowMs: number): readonly Change[] => [
+  copyPlus(['expiresAtMs'], ['sessionTimeoutMs'], nowMs),
+  copyPlus(['ver'], ['ver'], 1),
+]
+
+/** A member asks for its assignment of a generation: it is not among those that keep the others waiting. */
+export function syncedPlan(generationId: number, nowMs: number): UpdatePlan {
   return {
     checks: [present(['memberId']), lessOrEqual(['syncedGeneration'], generationId)],
-    changes: [
-      set(['syncedGeneration'], generationId),
-      set(['expiresAtMs'], expiresAtMs),
-      copyPlus(['ver'], ['ver'], 1),
-    ],
+    changes: [set(['syncedGeneration'], generationId), ...heardOf(nowMs)],
   }
 }
 

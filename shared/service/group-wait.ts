@@ -1,0 +1,65 @@
+import type { Group } from '../core/group/group.ts'
+import { dueStep } from '../core/group/membership-rebalance.ts'
+import { type ErrorRow, errorRow, KafkaError } from '../protocol/kafka-error.ts'
+import type { Deps } from './deps.ts'
+import type { StoredGroup } from './group-offsets.ts'
+import { settleGroup } from './group-settle.ts'
+import { loadGroup } from './group-store.ts'
+
+/** For what a request waits, and for how long at most. */
+interface Wait {
+  readonly untilMs: number
+  /** Whether the group is still to be waited for. */
+  readonly goesOn: (group: Group) => boolean
+}
+
+/**
+ * Waits for other members: looks at the group now and then, and does what becomes due meanwhile. Answers the group as soon as
+ * it is worth it, or as it is when the time is over, which `goesOn` tells apart; undefined when it is gone.
+ */
+export async function awaitGroup(
+  deps: Deps,
+  groupId: string,
+  read: StoredGroup | undefined,
+  { untilMs, goesOn }: Wait,
+): Promise<StoredGroup | undefined> {
+  const { clock, limits } = deps
+  let stored = await settleGroup(deps, groupId, read)
+  for (let pauseMs = limits.minGroupPollMs; ; pauseMs = Math.min(pauseMs * 2, limits.maxGroupPollMs)) {
+    const nowMs = clock.nowMs()
+    if (stored === undefined || !goesOn(stored.group) || nowMs >= untilMs) return stored
+    await clock.sleep(Math.min(pauseOf(deps, stored.group, pauseMs), untilMs - nowMs))
+    stored = await lookAgain(deps, groupId, stored)
+  }
+}
+
+/** What a member is told whose wait is over: it is to make the same call again. */
+export function stillRebalancing(
+  deps: Deps,
+  group: Group | undefined,
+): ErrorRow & { readonly retryAfterMs: number } {
+  const { groupRetryMs, groupWaitMs } = deps.limits
+  const isInitial = group?.state === 'PreparingRebalance' && group.initialSinceMs > 0
+  const leftMs = isInitial ? group.rebalanceEndsAtMs - deps.clock.nowMs() : 0
+  const row = errorRow(new KafkaError('REBALANCE_IN_PROGRESS', 'group waits for other members: ask again'))
+  return { ...row, retryAfterMs: Math.min(Math.max(leftMs, groupRetryMs), groupWaitMs) }
+}
+
+/** An eventual read shows whether a strong one is worth it. */
+async function lookAgain(deps: Deps, groupId: string, stored: StoredGroup): Promise<StoredGroup | undefined> {
+  const glance = await loadGroup(deps, groupId, 'eventual')
+  const isOld = glance === undefined || glance.version < stored.version
+  const seen = isOld ? stored : glance
+  if (glance !== undefined && seen.version === stored.version) {
+    if (dueStep(seen.group, deps.clock.nowMs()) === undefined) return seen
+  }
+  return settleGroup(deps, groupId, await loadGroup(deps, groupId, 'strong'))
+}
+
+/** Chance keeps apart members that would all complete the rebalance at once. Before its time a first rebalance does not end. */
+function pauseOf(deps: Deps, group: Group, pauseMs: number): number {
+  const [random = 0] = deps.randomBytes(1)
+  const jitteredMs = Math.ceil(pauseMs * (0.5 + random / 512))
+  if (group.state !== 'PreparingRebalance' || group.initialSinceMs === 0) return jitteredMs
+  return Math.max(group.rebalanceEndsAtMs - deps.clock.nowMs(), 0) + Math.ceil((jitteredMs * random) / 256)
+}
