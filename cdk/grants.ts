@@ -12,6 +12,8 @@ export interface Grants {
   readonly table: readonly string[]
   /** Besides, on the documents of the cluster itself: storage nodes and controller. */
   readonly clusterDocuments: readonly string[]
+  /** Besides, on the documents of consumer groups. */
+  readonly groupDocuments: readonly string[]
   readonly dueIndex: readonly 'dynamodb:Query'[]
   readonly walObjects: readonly ObjectAction[]
   readonly incarnationObject: readonly ObjectAction[]
@@ -25,6 +27,8 @@ type ObjectAction = 's3:PutObject' | 's3:GetObject'
 const READ_DOCUMENTS = ['dynamodb:GetItem', 'dynamodb:Query']
 const WRITE_DOCUMENTS = ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']
 const ALL_DOCUMENTS = [...READ_DOCUMENTS, ...WRITE_DOCUMENTS]
+/** A transaction may check a document that it does not write. */
+const CHECK_DOCUMENTS = 'dynamodb:ConditionCheckItem'
 /** The first start puts the object that names a bucket, and every start reads it. */
 const REGISTER = ['s3:PutObject', 's3:GetObject'] as const
 
@@ -32,7 +36,13 @@ const REGISTER = ['s3:PutObject', 's3:GetObject'] as const
 const COPY = ['s3:PutObject', 's3:GetObject'] as const
 
 /** What most groups are not granted. */
-const NOTHING_ELSE = { clusterDocuments: [], dueIndex: [], walObjects: [], canaryObject: [] } as const
+const NOTHING_ELSE = {
+  clusterDocuments: [],
+  groupDocuments: [],
+  dueIndex: [],
+  walObjects: [],
+  canaryObject: [],
+} as const
 
 /**
  * The least that each group needs. Nobody may scan the table, read its stream, delete an object or touch the segments: no
@@ -56,6 +66,14 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
     incarnationObject: ['s3:GetObject'],
     invokes: ['controller'],
   },
+  /** Consumer groups are documents of their own; of topics it reads what stands under their names. It cannot make the cluster, as fetch cannot. */
+  group: {
+    ...NOTHING_ELSE,
+    table: READ_DOCUMENTS,
+    groupDocuments: [...WRITE_DOCUMENTS, CHECK_DOCUMENTS],
+    incarnationObject: ['s3:GetObject'],
+    invokes: ['controller'],
+  },
   /** Makes, fences and deletes topics, and elects leaders as an operator asks, with a look at the nodes; records are none of its business. */
   admin: {
     ...NOTHING_ELSE,
@@ -72,10 +90,11 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
     incarnationObject: REGISTER,
     invokes: ['controller', 'background'],
   },
-  /** Elects, and finishes deletions, as the index says; it writes to a node that somebody could not write to, but no records. */
+  /** Elects, finishes deletions and has members of groups expire, as the index says; it writes to a node that somebody could not write to, but no records. */
   controller: {
     ...NOTHING_ELSE,
     table: ALL_DOCUMENTS,
+    groupDocuments: [CHECK_DOCUMENTS],
     dueIndex: ['dynamodb:Query'],
     incarnationObject: REGISTER,
     canaryObject: ['s3:PutObject'],

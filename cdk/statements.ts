@@ -10,6 +10,8 @@ import { taskFunctionArn } from './task-functions.ts'
 
 /** The partition key of the cluster's own documents. */
 const CLUSTER = 'CLUSTER'
+/** The partition keys of consumer groups: what each has, and their list. */
+const GROUPS = ['G#*', 'GROUPS']
 
 /** The statements of a group's role. */
 export function statements(
@@ -36,6 +38,9 @@ function documents(grants: Grants, { tableArn }: Table): PolicyStatement[] {
     ...statement(grants.table, [tableArn]),
     ...statement(grants.clusterDocuments, [tableArn], {
       'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [CLUSTER] },
+    }),
+    ...statement(grants.groupDocuments, [tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': GROUPS },
     }),
     ...statement(grants.dueIndex, [`${tableArn}/index/${TABLE.index.name}`]),
   ]

@@ -41,13 +41,13 @@ export type HandlersOf<Group extends FunctionGroup> = {
 /** A `POST /v1/<api>` with a JSON body: schema in, one service called, answer out. */
 export function api<Schema extends z.ZodType>(options: {
   readonly request: Schema
-  readonly run: (deps: Deps, request: z.infer<Schema>) => Promise<unknown>
+  readonly run: (deps: Deps, request: z.infer<Schema>, headers: Call['headers']) => Promise<unknown>
 }): Handler {
   return {
     accepts: (mediaType) => mediaType === JSON_TYPE,
     wants: JSON_TYPE,
     run: async (deps, call) =>
-      jsonResponse(await options.run(deps, parseRequest(options.request, call.body))),
+      jsonResponse(await options.run(deps, parseRequest(options.request, call.body), call.headers)),
   }
 }
 

@@ -1,5 +1,6 @@
 import { ADMIN_HANDLERS } from './groups/admin-handlers.ts'
 import { FETCH_HANDLERS } from './groups/fetch-handlers.ts'
+import { GROUP_HANDLERS } from './groups/group-handlers.ts'
 import { PRODUCE_HANDLERS } from './groups/produce-handlers.ts'
 import { REST_HANDLERS } from './groups/rest-handlers.ts'
 import type { Handler } from './handler.ts'
@@ -9,6 +10,7 @@ import type { ApiName } from './routes.ts'
 export const HANDLERS: { readonly [api in ApiName]: Handler } = {
   ...PRODUCE_HANDLERS,
   ...FETCH_HANDLERS,
+  ...GROUP_HANDLERS,
   ...ADMIN_HANDLERS,
   ...REST_HANDLERS,
 }

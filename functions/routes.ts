@@ -20,6 +20,9 @@ export type Access =
   | 'topic:Alter'
   | 'topic:DescribeConfigs'
   | 'topic:AlterConfigs'
+  | 'group:Read'
+  | 'group:Describe'
+  | 'group:Delete'
   | 'cluster:Describe'
   | 'cluster:Alter'
 
@@ -101,6 +104,10 @@ export const ROUTES = [
     function: 'admin',
     access: 'cluster:Alter',
   },
+  { method: 'POST', path: '/v1/join-group', api: 'joinGroup', function: 'group', access: 'group:Read' },
+  { method: 'POST', path: '/v1/sync-group', api: 'syncGroup', function: 'group', access: 'group:Read' },
+  { method: 'POST', path: '/v1/heartbeat', api: 'heartbeat', function: 'group', access: 'group:Read' },
+  { method: 'POST', path: '/v1/leave-group', api: 'leaveGroup', function: 'group', access: 'group:Read' },
   { method: 'GET', path: '/', api: 'restRoot', function: 'rest', access: 'none' },
   { method: 'GET', path: '/healthz', api: 'restHealth', function: 'rest', access: 'none' },
   { method: 'GET', path: '/brokers', api: 'restBrokers', function: 'rest', access: 'cluster:Describe' },

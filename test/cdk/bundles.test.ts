@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { HTTP_GROUPS, LAMBDA_GROUPS } from '../../cdk/functions.ts'
 import { ADMIN_HANDLERS } from '../../functions/groups/admin-handlers.ts'
 import { FETCH_HANDLERS } from '../../functions/groups/fetch-handlers.ts'
+import { GROUP_HANDLERS } from '../../functions/groups/group-handlers.ts'
 import { PRODUCE_HANDLERS } from '../../functions/groups/produce-handlers.ts'
 import { REST_HANDLERS } from '../../functions/groups/rest-handlers.ts'
 import type { Handlers } from '../../functions/handler.ts'
@@ -13,6 +14,7 @@ import { ROUTES } from '../../functions/routes.ts'
 const TABLES: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Handlers } = {
   produce: PRODUCE_HANDLERS,
   fetch: FETCH_HANDLERS,
+  group: GROUP_HANDLERS,
   admin: ADMIN_HANDLERS,
   rest: REST_HANDLERS,
   controller: {},

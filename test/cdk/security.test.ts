@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { HTTP_GROUPS, LAMBDA_GROUPS } from '../../cdk/functions.ts'
 import { WILDCARD_REASONS } from '../../cdk/nag.ts'
-import { CANARY_OBJECT, CLUSTER_META, INCARNATION_OBJECT } from '../../shared/store/keys.ts'
+import { CANARY_OBJECT, CLUSTER_META, GROUPS, groupPk, INCARNATION_OBJECT } from '../../shared/store/keys.ts'
 import {
   EXPRESS,
   type Resource,
@@ -39,6 +39,13 @@ const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } =
     invokes: ['controller'],
     mode: 'ReadOnly',
   },
+  group: {
+    table: ['GetItem', 'Query'],
+    groups: ['ConditionCheckItem', 'DeleteItem', 'PutItem', 'UpdateItem'],
+    incarnation: ['GetObject'],
+    invokes: ['controller'],
+    mode: 'ReadOnly',
+  },
   admin: {
     table: ALL_DOCUMENTS,
     incarnation: ['GetObject', 'PutObject'],
@@ -55,6 +62,7 @@ const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } =
   },
   controller: {
     table: ALL_DOCUMENTS,
+    groups: ['ConditionCheckItem'],
     due: ['Query'],
     incarnation: ['GetObject', 'PutObject'],
     canary: ['PutObject'],
@@ -74,6 +82,8 @@ interface Granted {
   readonly table: readonly string[]
   /** On documents of the cluster only. */
   readonly cluster?: readonly string[]
+  /** On documents of consumer groups only. */
+  readonly groups?: readonly string[]
   readonly due?: readonly string[]
   readonly wal?: readonly string[]
   readonly incarnation: readonly string[]
@@ -85,17 +95,29 @@ interface Granted {
 test.each(LAMBDA_GROUPS)('the role of %s may do what its code does, and no more', (group) => {
   const statements = roleStatements(standard).get(group) ?? []
   const unconditional = statements.filter(({ condition }) => condition === undefined)
-  const { table, cluster = [], due = [], wal = [], incarnation, canary = [], invokes } = GRANTED[group]
+  const {
+    table,
+    cluster = [],
+    groups = [],
+    due = [],
+    wal = [],
+    incarnation,
+    canary = [],
+    invokes,
+  } = GRANTED[group]
   expect(actionsOn(unconditional, /"Table[0-9A-F]{8}","Arn"\]\}$/)).toEqual(table)
   expect(actionsOn(unconditional, /\/index\/DUE"/)).toEqual(due)
   expect(actionsOn(unconditional, /\/wal\/\*"/)).toEqual(wal)
   expect(actionsOn(unconditional, new RegExp(`/${INCARNATION_OBJECT}"`))).toEqual(incarnation)
   expect(actionsOn(unconditional, new RegExp(`/${CANARY_OBJECT}"`))).toEqual(canary)
   const conditional = statements.filter(({ condition }) => condition !== undefined)
-  expect(actionsOn(conditional, /"Table/)).toEqual(cluster)
-  expect(conditional.map(({ condition }) => condition)).toEqual(
-    cluster.map(() => ({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [CLUSTER_META.pk] } })),
-  )
+  const ofCluster = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [CLUSTER_META.pk] } }
+  const ofGroups = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [groupPk('*'), GROUPS] } }
+  expect(actionsOn(conditional, /"Table/)).toEqual([...cluster, ...groups])
+  expect(conditional.map(({ condition }) => condition)).toEqual([
+    ...(cluster.length > 0 ? [ofCluster] : []),
+    ...(groups.length > 0 ? [ofGroups] : []),
+  ])
   expect(invokedBy(statements)).toEqual(invokes)
   const others = statements
     .flatMap(({ actions }) => actions)

@@ -29,4 +29,4 @@ export interface DescribeClusterResponse {
 
 /** Version of this HTTP API, and what it can do beyond the first release. */
 export const API_VERSION = 1
-export const FEATURES: readonly string[] = []
+export const FEATURES: readonly string[] = ['groups']
