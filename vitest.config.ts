@@ -9,6 +9,7 @@ export default defineConfig({
     projects: [
       project('unit', 10_000),
       project('property', 60_000),
+      project('transcripts', 60_000),
       project('sim', 300_000),
       project('contract', 60_000),
       project('integration', 600_000),
