@@ -1,3 +1,4 @@
+import type { Group } from '../core/group/group.ts'
 import { offsetsRetentionMs } from '../core/group/retention.ts'
 import { equal } from '../core/update-plan.ts'
 import type { DeleteGroupsRequest, DeleteGroupsResponse } from '../protocol/api/groups.ts'
@@ -7,7 +8,6 @@ import { decodeGroup, encodeGroup } from '../store/items/group-item.ts'
 import { EVERYTHING, groupListKey, groupMetaKey, groupPk } from '../store/keys.ts'
 import { updateDocument } from '../store/update.ts'
 import type { Deps } from './deps.ts'
-import type { StoredGroup } from './group-offsets.ts'
 import { refuseTwice } from './named-twice.ts'
 import { asKafkaError, rowOf } from './rows.ts'
 
@@ -30,10 +30,11 @@ export async function deleteGroups(
 }
 
 async function deleteGroup(deps: Deps, groupId: string): Promise<typeof NO_ERROR> {
-  await goDead(deps, groupId, ({ group }) => {
-    if (group.state === 'Empty') return true
-    throw new KafkaError('NON_EMPTY_GROUP', `group has members groupId=${groupId} state=${group.state}`)
-  })
+  const state = await goDead(deps, groupId, () => true)
+  if (state === undefined) throw new KafkaError('GROUP_ID_NOT_FOUND', `unknown group groupId=${groupId}`)
+  if (state !== 'Dead') {
+    throw new KafkaError('NON_EMPTY_GROUP', `group has members groupId=${groupId} state=${state}`)
+  }
   try {
     await finishGroupDeletion(deps, groupId)
   } catch (thrown) {
@@ -46,27 +47,22 @@ async function deleteGroup(deps: Deps, groupId: string): Promise<typeof NO_ERROR
 }
 
 /**
- * Has a group go Dead if `mayGo` says so of what is stored: nobody joins it or commits to it any more. Answers whether it is
- * Dead, which it may have been before.
- *
- * @throws KafkaError GROUP_ID_NOT_FOUND when there is no such group
+ * Has a group without members go Dead if `mayGo` says so: nobody joins it or commits to it any more. Answers its state then;
+ * undefined when there is no such group.
  */
 export async function goDead(
   deps: Deps,
   groupId: string,
-  mayGo: (stored: StoredGroup) => boolean,
-): Promise<boolean> {
+  mayGo: (group: Group) => boolean,
+): Promise<Group['state'] | undefined> {
+  const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
   const left = await updateDocument(deps.documents, groupMetaKey(groupId), (item) => {
-    if (item === undefined) throw new KafkaError('GROUP_ID_NOT_FOUND', `unknown group groupId=${groupId}`)
-    const stored = decodeGroup(item)
-    if (stored.group.state === 'Dead' || !mayGo(stored)) return undefined
-    const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
-    return {
-      item: encodeGroup({ ...stored.group, state: 'Dead' }, { groupId, retentionMs }),
-      expected: stored.version,
-    }
+    if (item === undefined) return undefined
+    const { group, version } = decodeGroup(item)
+    if (group.state !== 'Empty' || !mayGo(group)) return undefined
+    return { item: encodeGroup({ ...group, state: 'Dead' }, { groupId, retentionMs }), expected: version }
   })
-  return left?.state === 'Dead'
+  return left === undefined ? undefined : decodeGroup(left).group.state
 }
 
 /**

@@ -5,13 +5,11 @@ import type { Deps } from './deps.ts'
 /**
  * What a group that is due needs, as far as its offsets go: one that had no member, and no commit, for
  * `offsets.retention.minutes` is removed with them, and one whose deletion was begun is finished. Any other stays as it is.
- *
- * @throws KafkaError GROUP_ID_NOT_FOUND when there is no such group
  */
 export async function expireOffsets(deps: Deps, groupId: string): Promise<void> {
   const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
-  const isDead = await goDead(deps, groupId, ({ group }) =>
+  const state = await goDead(deps, groupId, (group) =>
     areOffsetsExpired(group, { retentionMs, nowMs: deps.clock.nowMs() }),
   )
-  if (isDead) await finishGroupDeletion(deps, groupId)
+  if (state === 'Dead') await finishGroupDeletion(deps, groupId)
 }

@@ -212,7 +212,12 @@ describe('a fence that is raised', () => {
     await commit(deps, M1, EVERYWHERE)
     const first = await storeGroup(deps, { ...STABLE, instances: { i1: 's2' } })
     const second = await storeGroup(deps, { ...STABLE, joined: { s3: true }, instances: { i1: 's3' } })
-    await raiseFence(deps, GROUP, fenceOf(second))
+    const other = { ...otherEnvironment(deps), documents: deps.documents.store }
+    deps.documents.faults.once(
+      isCommit,
+      runBefore(() => raiseFence(other, GROUP, fenceOf(second))),
+    )
+    await raiseFence(deps, GROUP, fenceOf(first))
     await raiseFence(deps, GROUP, fenceOf(first))
     expect((await offsetsDocuments(deps)).map(({ fence }) => fence.instances.i1)).toEqual(Array(4).fill('s3'))
     expect(await commit(deps, { ...S1, memberId: 's2' }, { 0: 9 })).toEqual(['FENCED_INSTANCE_ID'])

@@ -270,6 +270,7 @@ describe('a client that is no member', () => {
     deps.clock.set(START_MS + 60_000)
     await commit(deps, NOBODY, { 0: 3 })
     expect(await meta()).toMatchObject({ emptySinceMs: START_MS + 60_000, ver: 2 })
+    expect(await offsetsDocuments(deps)).toMatchObject([{ fence: { generationId: 0, groupVersion: 2 } }])
     expect(await committed(deps)).toEqual({ 'orders-0': 3 })
   })
 

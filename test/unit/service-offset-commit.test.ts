@@ -3,6 +3,7 @@ import { type Group, NEW_GROUP } from '../../shared/core/group/group.ts'
 import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
 import { memberKey } from '../../shared/store/keys.ts'
+import { runBefore } from '../support/calls.ts'
 import {
   commit,
   committed,
@@ -237,6 +238,11 @@ describe('what a commit costs', () => {
     const deps = await cluster(STABLE)
     await storeMember(deps, 'm1')
     deps.clock.set(START_MS + 30_000)
+    // It is over only when the touch is: nothing runs on after the answer of a Lambda.
+    deps.documents.faults.once(
+      ({ sk }) => sk === 'MEMBER#m1',
+      runBefore(() => new Promise((resolve) => setTimeout(resolve, 20))),
+    )
     await commit(deps, M1, { 0: 1 })
     const member = await deps.documents.store.get(memberKey(GROUP, 'm1'), 'strong')
     expect(member).toMatchObject({ expiresAtMs: START_MS + 75_000, ver: 2 })
