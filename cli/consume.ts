@@ -1,26 +1,22 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { consumeInGroup } from './consume-group.ts'
 import { type Context, contextOf, FIRST_CONTACT } from './context.ts'
-import {
-  type FetchedBatch,
-  fetchBatches,
-  isWholeRead,
-  MAX_WAIT_MS,
-  type Reading,
-  recordsOf,
-} from './fetch-batches.ts'
+import { fetchBatches, isWholeRead, MAX_WAIT_MS, type Reading, recordsOf } from './fetch-batches.ts'
 import { readTopic } from './find-topic.ts'
 import { jsonFormat, parseFormat, type RecordFormat, valueFormat } from './format.ts'
 import { integer, MAX_INT32, parsed } from './options.ts'
 import { noticeOnStderr } from './outage-notice.ts'
-import { bufferedOutput, type Output } from './output.ts'
+import { bufferedOutput } from './output.ts'
 import { waitingPartition } from './position.ts'
-import { type Progress, progress } from './progress.ts'
+import { progress } from './progress.ts'
+import { type RecordPrinter, recordPrinter } from './record-printer.ts'
 import { parseStartOffset, type StartOffset } from './start-offset.ts'
 import type { ReadingPlan } from './starting-positions.ts'
 
 interface ConsumeOptions {
   readonly offset: StartOffset
   readonly partition?: number
+  readonly group?: string
   readonly count?: number
   readonly exit?: true
   readonly format?: RecordFormat
@@ -54,6 +50,12 @@ export function addConsumeCommand(program: Command): void {
         .default({ from: 'start' }, 'start'),
     )
     .option('-p, --partition <n>', 'read this partition only', integer(0, MAX_INT32))
+    .addOption(
+      new Option(
+        '-g, --group <group>',
+        'read as a member of this group, from what it has committed on; -o start or end says where it has not',
+      ).conflicts('partition'),
+    )
     .option('-n, --count <n>', 'stop after so many records', integer(0, Number.MAX_SAFE_INTEGER))
     .option('-e, --exit', 'stop at the end of the topic as it is now')
     .addOption(
@@ -66,9 +68,7 @@ export function addConsumeCommand(program: Command): void {
         .default('read_uncommitted'),
     )
     .addHelpText('after', HELP)
-    .action((topic: string, options: ConsumeOptions, command: Command) =>
-      consume(topic, options, contextOf(command)),
-    )
+    .action((topic: string, options: ConsumeOptions, command: Command) => consume(topic, options, command))
 }
 
 function readFormat(text: string): RecordFormat {
@@ -79,7 +79,33 @@ function readFormat(text: string): RecordFormat {
   }
 }
 
-async function consume(name: string, options: ConsumeOptions, context: Context): Promise<void> {
+async function consume(name: string, options: ConsumeOptions, command: Command): Promise<void> {
+  const { group, offset } = options
+  if (group !== undefined && offset.from !== 'start' && offset.from !== 'end') {
+    command.error('error: a group reads from what it has committed: -o can only be start or end')
+  }
+  const context = contextOf(command)
+  const shown = progress(process.stderr, !process.stdout.isTTY, Date.now)
+  const printer = recordPrinter({
+    output: bufferedOutput(process.stdout),
+    format: formatOf(options, context),
+    limit: options.count ?? Number.POSITIVE_INFINITY,
+    shown,
+  })
+  const startFrom = offset.from === 'end' ? 'latest' : 'earliest'
+  try {
+    if (group === undefined) await consumeAlone(name, { options, printer }, context)
+    else await consumeInGroup({ topic: name, groupId: group, startFrom, ...options }, printer, context)
+  } finally {
+    shown.end()
+  }
+}
+
+async function consumeAlone(
+  name: string,
+  { options, printer }: { readonly options: ConsumeOptions; readonly printer: RecordPrinter },
+  context: Context,
+): Promise<void> {
   const { signal } = context
   const { partition } = options
   const topic = await readTopic(context.connect(FIRST_CONTACT), { name, partition }, signal)
@@ -92,18 +118,7 @@ async function consume(name: string, options: ConsumeOptions, context: Context):
     .filter(({ partitionIndex }) => partition === undefined || partitionIndex === partition)
     .map(waitingPartition)
   const reading = { transport, topic, plan: planOf(options), positions: [], waiting, onRows, signal }
-  const shown = progress(process.stderr, !process.stdout.isTTY, transport.now)
-  const printed = recordPrinter(reading, {
-    output: bufferedOutput(process.stdout),
-    format: formatOf(options, context),
-    limit: options.count ?? Number.POSITIVE_INFINITY,
-    shown,
-  })
-  try {
-    await printAll(reading, printed)
-  } finally {
-    shown.end()
-  }
+  await printAll(reading, printer)
 }
 
 function planOf({ offset, exit, isolation }: ConsumeOptions): ReadingPlan {
@@ -126,43 +141,9 @@ async function printAll(reading: Reading, printer: RecordPrinter): Promise<void>
   while (next !== undefined) {
     const batches = await next
     next = isDone() ? undefined : fetchNext()
-    await printer.print(batches)
+    for (const batch of batches) await printer.print(recordsOf(reading, batch), batch.bytes.length)
+    await printer.flush()
     if (printer.isFull()) return
-  }
-}
-
-/** Prints records until there are enough of them. */
-interface RecordPrinter {
-  print(batches: readonly FetchedBatch[]): Promise<void>
-  isFull(): boolean
-}
-
-function recordPrinter(
-  reading: Reading,
-  options: {
-    readonly output: Output
-    readonly format: RecordFormat
-    readonly limit: number
-    readonly shown: Progress
-  },
-): RecordPrinter {
-  const { output, format, limit, shown } = options
-  let count = 0
-  return {
-    isFull: () => count >= limit,
-    print: async (batches) => {
-      for (const batch of batches) {
-        const records = recordsOf(reading, batch).slice(0, limit - count)
-        for (const record of records) {
-          const chunks: Uint8Array[] = []
-          format(record, chunks)
-          await output.write(chunks)
-        }
-        count += records.length
-        shown.add({ records: records.length, bytes: batch.bytes.length })
-      }
-      await output.flush()
-    },
   }
 }
 

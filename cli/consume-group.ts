@@ -1,0 +1,124 @@
+import { resolveOptions } from '../client/consumer/consumer-options.ts'
+import { newConsumer } from '../client/consumer/new-consumer.ts'
+import type { BatchToHandle, Consumer, ConsumerRecord } from '../client/index.ts'
+import { rowError, type StartFrom, type Transport } from '../client/index.ts'
+import { LATEST_TIMESTAMP } from '../shared/protocol/api/list-offsets.ts'
+import { type Context, FIRST_CONTACT } from './context.ts'
+import { type FoundTopic, readTopic } from './find-topic.ts'
+import type { ConsumedRecord } from './format.ts'
+import { noticeOnStderr } from './outage-notice.ts'
+import type { RecordPrinter } from './record-printer.ts'
+
+/** What a member of a group reads, and until when. */
+export interface GroupReading {
+  readonly topic: string
+  readonly groupId: string
+  readonly startFrom: StartFrom
+  readonly isolation: 'read_uncommitted' | 'read_committed'
+  /** Stops at the ends of its partitions as they are now. */
+  readonly exit?: true
+}
+
+/** A member that is killed gives its partitions up after so long. */
+const TIMEOUTS = { sessionTimeoutMs: 10_000, heartbeatIntervalMs: 3000 } as const
+/** How often a reader that stops at the end looks whether it is there. */
+const LOOK_MS = 50
+
+/**
+ * Prints what a member of a group is given, and commits it: what is printed first, so that a command that is killed prints
+ * records twice rather than never.
+ */
+export async function consumeInGroup(
+  reading: GroupReading,
+  printer: RecordPrinter,
+  context: Context,
+): Promise<void> {
+  const { topic: name, groupId, startFrom, isolation } = reading
+  const { signal } = context
+  const transport = context.connect(FIRST_CONTACT)
+  const topic = await readTopic(transport, { name, partition: undefined }, signal)
+  const ends = reading.exit === true ? await endOffsets(transport, topic, signal) : undefined
+  const maxPollRecords = Math.max(1, Math.min(500, printer.wanted()))
+  const options = resolveOptions({ groupId, startFrom, isolation, maxPollRecords, ...TIMEOUTS })
+  const consumer = newConsumer(context.connect({}), options)
+  tellTroubles(consumer)
+  const enough = new AbortController()
+  const printBatch = async ({ batch, resolveOffset }: BatchToHandle) => {
+    const count = await printer.print(batch.records.map(printable), sizeOf(batch.records))
+    await printer.flush()
+    const last = batch.records[count - 1]
+    if (last !== undefined) resolveOffset(last.offset)
+    if (printer.isFull()) enough.abort()
+  }
+  const joined = Promise.withResolvers<void>()
+  await consumer.subscribe({ topics: [name], onPartitionsAssigned: () => joined.resolve() })
+  await consumer.run({ eachBatch: printBatch })
+  try {
+    if (printer.isFull()) return
+    const ended = [consumer.stopped, aborted(enough.signal), aborted(signal)]
+    if (ends !== undefined) {
+      const { signal: over } = enough
+      ended.push(joined.promise.then(() => atEnds(transport, consumer, { ends, signal: over })))
+    }
+    await Promise.race(ended)
+  } finally {
+    enough.abort()
+    await consumer.close()
+  }
+  await consumer.stopped
+  signal.throwIfAborted()
+}
+
+function tellTroubles(consumer: Consumer): void {
+  const notice = noticeOnStderr('the group goes on')
+  consumer.on('warning', ({ error }) => notice(error))
+  consumer.on('reset', ({ reason, topic, partition, fromOffset, toOffset }) => {
+    if (reason === 'NO_OFFSET') return
+    const facts = `partition=${topic}-${partition} reason=${reason} from=${fromOffset ?? '-'} to=${toOffset}`
+    process.stderr.write(`warning: what was read last is not in the log any more ${facts}\n`)
+  })
+}
+
+function printable({ offset, headers, ...record }: ConsumerRecord): ConsumedRecord {
+  return { ...record, offset: Number(offset), headers: [...headers] }
+}
+
+function sizeOf(records: readonly ConsumerRecord[]): number {
+  return records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0)
+}
+
+async function endOffsets(
+  transport: Transport,
+  { name, topicId, partitions }: FoundTopic,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, number>> {
+  const asked = partitions.map(({ partitionIndex }) => ({ partitionIndex, timestamp: LATEST_TIMESTAMP }))
+  const request = { topics: [{ name, topicId, partitions: asked }] }
+  const answer = await transport.call('list-offsets', request, { signal })
+  return new Map(
+    (answer.topics[0]?.partitions ?? []).map((row) => {
+      const error = rowError(row)
+      if (error !== undefined) throw error
+      return [row.partitionIndex, row.offset]
+    }),
+  )
+}
+
+/** Resolves when the member has read all of its partitions to these ends: at once when it is one to spare. */
+async function atEnds(
+  transport: Transport,
+  consumer: Consumer,
+  of: { readonly ends: ReadonlyMap<number, number>; readonly signal: AbortSignal },
+): Promise<void> {
+  const isRead = () =>
+    consumer.assignment().every((partition) => {
+      const position = consumer.position(partition)
+      return position !== undefined && position >= (of.ends.get(partition.partition) ?? 0)
+    })
+  while (!of.signal.aborted && !isRead()) await transport.sleep(LOOK_MS, undefined)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
