@@ -8,6 +8,8 @@ import { decodeGroup, encodeGroup } from '../store/items/group-item.ts'
 import { EVERYTHING, groupListKey, groupMetaKey, groupPk } from '../store/keys.ts'
 import { updateDocument } from '../store/update.ts'
 import type { Deps } from './deps.ts'
+import { settleGroup } from './group-settle.ts'
+import { loadGroup } from './group-store.ts'
 import { refuseTwice } from './named-twice.ts'
 import { asKafkaError, rowOf } from './rows.ts'
 
@@ -30,6 +32,8 @@ export async function deleteGroups(
 }
 
 async function deleteGroup(deps: Deps, groupId: string): Promise<typeof NO_ERROR> {
+  // Members that nobody heard of for too long are none.
+  await settleGroup(deps, groupId, await loadGroup(deps, groupId, 'strong'))
   const state = await goDead(deps, groupId, () => true)
   if (state === undefined) throw new KafkaError('GROUP_ID_NOT_FOUND', `unknown group groupId=${groupId}`)
   if (state !== 'Dead') {

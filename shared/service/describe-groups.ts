@@ -1,4 +1,6 @@
 import type { Group, Member } from '../core/group/group.ts'
+import { isMember } from '../core/group/membership-checks.ts'
+import { metadataOf } from '../core/group/membership-protocols.ts'
 import type {
   DescribedGroup,
   DescribedMember,
@@ -7,8 +9,8 @@ import type {
 } from '../protocol/api/groups.ts'
 import { type ErrorRow, KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import type { Deps } from './deps.ts'
-import { readGroup } from './group-offsets.ts'
-import { listMembers } from './group-offsets-members.ts'
+import { settleGroup } from './group-settle.ts'
+import { listMembers, loadGroup } from './group-store.ts'
 import { refuseTwice } from './named-twice.ts'
 import { eachRow, rowOf } from './rows.ts'
 
@@ -40,31 +42,33 @@ export async function describeGroups(
 }
 
 async function describe(deps: Deps, groupId: string) {
-  const stored = await readGroup(deps, groupId)
+  const stored = await settleGroup(deps, groupId, await loadGroup(deps, groupId, 'strong'))
   if (stored === undefined || stored.group.state === 'Dead') {
     throw new KafkaError('GROUP_ID_NOT_FOUND', `unknown group groupId=${groupId}`)
   }
   const { group } = stored
-  const members = group.state === 'Empty' ? [] : await listMembers(deps, groupId, group)
+  const members = group.state === 'Empty' ? [] : await listMembers(deps, groupId)
   return {
     groupState: group.state,
     protocolType: group.protocolType,
     protocolName: group.state === 'Stable' ? group.protocolName : '',
     generationId: group.generationId,
-    members: members.map((member) => describeMember(group, member)),
+    // A member's document is there before META knows of it, and after.
+    members: members.flatMap(({ member }) =>
+      isMember(group, member.memberId) ? [describeMember(group, member)] : [],
+    ),
   }
 }
 
 /** Metadata and assignment are those of the generation; none of them counts while the next one is being made (Kafka: `describeNoMetadata`). */
 function describeMember(group: Group, member: Member): DescribedMember {
-  const { memberId, groupInstanceId, clientId, protocols, assignedGeneration, assignment } = member
-  const offered = protocols.find(({ name }) => name === group.protocolName)
+  const { memberId, groupInstanceId, clientId, assignedGeneration, assignment } = member
   const isStable = group.state === 'Stable'
   return {
     memberId,
     groupInstanceId: groupInstanceId ?? null,
     clientId,
-    metadata: isStable ? (offered?.metadata ?? '') : '',
+    metadata: isStable ? metadataOf(member, group.protocolName) : '',
     assignment: isStable && assignedGeneration === group.generationId ? assignment : '',
   }
 }

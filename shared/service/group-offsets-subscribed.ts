@@ -1,8 +1,9 @@
 import type { Group, Member } from '../core/group/group.ts'
+import { isMember } from '../core/group/membership-checks.ts'
 import { CONSUMER_PROTOCOL_TYPE, decodeSubscription } from '../protocol/consumer-protocol.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Deps } from './deps.ts'
-import { listMembers } from './group-offsets-members.ts'
+import { listMembers } from './group-store.ts'
 
 /** Names of topics; `all` where a member's metadata cannot be read, so that nobody knows. */
 export type SubscribedTopics = ReadonlySet<string> | 'all'
@@ -20,8 +21,8 @@ export async function subscribedTopics(deps: Deps, groupId: string, group: Group
       `group has members that are no consumers groupId=${groupId} protocolType=${group.protocolType}`,
     )
   }
-  const members = await listMembers(deps, groupId, group)
-  const topics = members.flatMap(({ protocols }) => protocols.map(({ metadata }) => topicsOf(metadata)))
+  const members = (await listMembers(deps, groupId)).filter(({ member }) => isMember(group, member.memberId))
+  const topics = members.flatMap(({ member }) => member.protocols.map(({ metadata }) => topicsOf(metadata)))
   return topics.includes(undefined) ? 'all' : new Set(topics.flatMap((names) => names ?? []))
 }
 

@@ -1,12 +1,12 @@
 import { checkCommit } from '../core/group/commit.ts'
+import { touchPlan } from '../core/group/membership-sync.ts'
 import { type Commits, type Committer, memberCommitPlan } from '../core/group/offsets.ts'
-import { copyPlus, type Item, present } from '../core/update-plan.ts'
+import type { Item } from '../core/update-plan.ts'
 import { type ErrorRow, errorRow, KafkaError } from '../protocol/kafka-error.ts'
 import type { Key } from '../store/document-store.ts'
-import { memberKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
-import { readGroup } from './group-offsets.ts'
 import { transactCommits } from './group-offsets-transact.ts'
+import { loadGroup, updateMember } from './group-store.ts'
 import { eachRow, rowOf } from './rows.ts'
 
 /** What a request commits to one document, which takes all of it or nothing. */
@@ -44,7 +44,7 @@ export async function writeCommits(
   const ofMember = request.generationId >= 0 && request.memberId !== ''
   let open = documents
   for (let tries = 1; open.length > 0 && tries <= deps.limits.maxUpdateTries; tries += 1) {
-    const touched = ofMember && tries === 1 ? rowOf(deps, () => touchMember(deps, request)) : undefined
+    const touched = ofMember && tries === 1 ? rowOf(deps, () => touch(deps, request)) : undefined
     const refused = await (ofMember ? updateEach(deps, request, open, errors) : readEach(deps, open, errors))
     await touched
     open = refused.length === 0 ? [] : await writeRefused(deps, request, { refused, tries, errors })
@@ -101,7 +101,7 @@ async function writeRefused(
   const { refused, tries, errors } = round
   const { groupId } = request
   const now = await rowOf(deps, async () => {
-    const stored = await readGroup(deps, groupId)
+    const stored = await loadGroup(deps, groupId, 'strong')
     checkCommit(stored?.group, request)
     return { stored }
   })
@@ -112,16 +112,9 @@ async function writeRefused(
   return transactCommits(deps, { groupId, stored: now.stored, refused, tries, errors })
 }
 
-/** A commit counts as a heartbeat (Kafka's GroupCoordinator); that of a member that is gone is nobody's. */
-async function touchMember(deps: Deps, { groupId, memberId }: CommitRequest) {
-  return deps.documents.update(memberKey(groupId, memberId), {
-    checks: [present(['sessionTimeoutMs'])],
-    changes: [
-      copyPlus(['expiresAtMs'], ['sessionTimeoutMs'], deps.clock.nowMs()),
-      copyPlus(['ver'], ['ver'], 1),
-    ],
-  })
-}
+/** A commit counts as a heartbeat, as in Kafka; that of a member that is gone is nobody's. */
+const touch = (deps: Deps, { groupId, memberId }: CommitRequest) =>
+  updateMember(deps, groupId, memberId, touchPlan(deps.clock.nowMs()))
 
 function fail(errors: CommitErrors, documents: readonly DocumentCommit[], error: KafkaError): void {
   for (const { key } of documents) errors.set(key.sk, errorRow(error))

@@ -1,9 +1,8 @@
 import type { Group, GroupOffsets, OffsetsFence } from '../core/group/group.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Key } from '../store/document-store.ts'
-import { decodeGroup } from '../store/items/group-item.ts'
 import { decodeGroupOffsets } from '../store/items/group-offsets-item.ts'
-import { ALL_OFFSETS, groupMetaKey, groupPk, topicOfOffsets } from '../store/keys.ts'
+import { ALL_OFFSETS, groupPk, topicOfOffsets } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
 import { readTopic, type Topic } from './topics.ts'
 
@@ -11,12 +10,6 @@ import { readTopic, type Topic } from './topics.ts'
 export interface StoredGroup {
   readonly group: Group
   readonly version: number
-}
-
-/** The group as it is now; undefined when there is none. */
-export async function readGroup(deps: Deps, groupId: string): Promise<StoredGroup | undefined> {
-  const item = await deps.documents.get(groupMetaKey(groupId), 'strong')
-  return item === undefined ? undefined : decodeGroup(item)
 }
 
 /** What commits are checked against when META is at `version`. */

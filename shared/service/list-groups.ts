@@ -2,7 +2,7 @@ import type { ListGroupsRequest, ListGroupsResponse } from '../protocol/api/grou
 import { GROUPS, groupOfListKey, groupsAfter } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
-import { readGroup } from './group-offsets.ts'
+import { loadGroup } from './group-store.ts'
 
 /**
  * One page of all groups (Kafka's ListGroups, API key 16), in the order of their keys. Where states are asked for, a page
@@ -14,7 +14,7 @@ export async function listGroups(deps: Deps, request: ListGroupsRequest): Promis
   const names = (await deps.documents.list(GROUPS, query)).map(({ key }) => groupOfListKey(key))
   const groups = await concurrently(names, deps.limits.parallelDocuments, async (groupId) => {
     await deps.clock.giveWay()
-    const stored = await readGroup(deps, groupId)
+    const stored = await loadGroup(deps, groupId, 'strong')
     if (stored === undefined) return []
     const { state: groupState, protocolType } = stored.group
     const isWanted = statesFilter.length === 0 || statesFilter.includes(groupState)

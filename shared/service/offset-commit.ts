@@ -27,11 +27,9 @@ type PlannedRow = ErrorRow | { readonly topic: Topic; readonly key: Key; readonl
  * Commits offsets of a group (Kafka's OffsetCommit, API key 8), of one of its members or, while it has none, of anybody.
  * A partition that answers REQUEST_TIMED_OUT may have been committed, or may be yet.
  *
- * @throws KafkaError INVALID_GROUP_ID when the group's name is empty
  * @throws KafkaError INVALID_REQUEST when a partition stands in the request twice
  */
 export async function offsetCommit(deps: Deps, request: OffsetCommitRequest): Promise<OffsetCommitResponse> {
-  requireGroupId(request.groupId)
   refusePartitionsTwice(request.topics)
   const rows = (await eachRow(deps, request.topics, (topic) => planRows(deps, request.groupId, topic))).flat()
   const documents = documentsOf(rows, deps.clock.nowMs())
@@ -49,7 +47,10 @@ async function planRows(
   groupId: string,
   requested: RequestTopic,
 ): Promise<readonly PlannedRow[]> {
-  const topic = await rowOf(deps, () => requestedTopic(deps, requested))
+  const topic = await rowOf(deps, async () => {
+    requireGroupId(groupId)
+    return requestedTopic(deps, requested)
+  })
   if ('errorName' in topic) return requested.partitions.map(() => topic)
   return Promise.all(
     requested.partitions.map((row) =>

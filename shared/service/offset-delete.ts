@@ -9,8 +9,10 @@ import { KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
 import type { Key } from '../store/document-store.ts'
 import { groupMetaKey, offsetsKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
-import { currentTopic, fenceOf, readGroup, requireGroupId } from './group-offsets.ts'
+import { currentTopic, fenceOf, requireGroupId } from './group-offsets.ts'
 import { subscribedTopics } from './group-offsets-subscribed.ts'
+import { settleGroup } from './group-settle.ts'
+import { loadGroup } from './group-store.ts'
 import { refusePartitionsTwice } from './named-twice.ts'
 import { answerTopics } from './partition-rows.ts'
 import { rowOf } from './rows.ts'
@@ -19,14 +21,12 @@ type RequestTopic = OffsetDeleteRequest['topics'][number]
 
 /**
  * Deletes committed offsets of topics that no member of the group is subscribed to (Kafka's OffsetDelete, API key 47,
- * KIP-496). What is wrong with the group stands with every partition: GROUP_ID_NOT_FOUND, or NON_EMPTY_GROUP when its members are no
+ * KIP-496). What is wrong with the group stands with every partition: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, or NON_EMPTY_GROUP when its members are no
  * consumers, so that nobody knows what they are subscribed to.
  *
- * @throws KafkaError INVALID_GROUP_ID when the group's name is empty
  * @throws KafkaError INVALID_REQUEST when a partition stands in the request twice
  */
 export async function offsetDelete(deps: Deps, request: OffsetDeleteRequest): Promise<OffsetDeleteResponse> {
-  requireGroupId(request.groupId)
   refusePartitionsTwice(request.topics)
   const answers: CommittedPartition[] = []
   // One after the other: their transactions would meet at META.
@@ -38,6 +38,7 @@ export async function offsetDelete(deps: Deps, request: OffsetDeleteRequest): Pr
 }
 
 async function deleteOfTopic(deps: Deps, groupId: string, requested: RequestTopic): Promise<typeof NO_ERROR> {
+  requireGroupId(groupId)
   const { topicId } = await currentTopic(deps, requested)
   const documents = new Map<string, Removal>()
   for (const { partitionIndex } of requested.partitions) {
@@ -64,7 +65,7 @@ async function remove(
   { key, partitions }: Removal,
 ): Promise<void> {
   for (let tries = 0; tries < deps.limits.maxUpdateTries; tries += 1) {
-    const stored = await readGroup(deps, of.groupId)
+    const stored = await settleGroup(deps, of.groupId, await loadGroup(deps, of.groupId, 'strong'))
     if (stored === undefined || stored.group.state === 'Dead') {
       throw new KafkaError('GROUP_ID_NOT_FOUND', `unknown group groupId=${of.groupId}`)
     }

@@ -18,12 +18,11 @@ const NOTHING_COMMITTED = { committedOffset: -1, committedLeaderEpoch: -1, metad
  * The committed offsets of a group (Kafka's OffsetFetch, API key 9): of the partitions named, or all there are. Of a group
  * that nobody knows nothing is committed. Offsets of a deleted topic are not those of one that has its name now.
  *
- * @throws KafkaError INVALID_GROUP_ID when the group's name is empty
+ * @throws KafkaError INVALID_GROUP_ID when the group's name is empty and no topic is named that could say so
  * @throws KafkaError INVALID_REQUEST when a partition stands in the request twice
  */
 export async function offsetFetch(deps: Deps, request: OffsetFetchRequest): Promise<OffsetFetchResponse> {
   const { groupId, topics } = request
-  requireGroupId(groupId)
   if (topics === null) return { topics: await fetchAll(deps, groupId) }
   refusePartitionsTwice(topics)
   return { topics: await eachRow(deps, topics, (topic) => fetchTopic(deps, groupId, topic)) }
@@ -51,6 +50,7 @@ async function committedOf(
   requested: RequestTopic,
   indexes: readonly number[],
 ): Promise<{ readonly committed: ReadonlyMap<number, CommittedOffset> }> {
+  requireGroupId(groupId)
   const remembered = requested.topicId ?? deps.caches.topics.get(requested.name)?.topic.topicId
   const [topic, ofRemembered] = await Promise.all([
     currentTopic(deps, requested).catch((error: unknown) => unknownTopic(requested, error)),
@@ -103,6 +103,7 @@ function fetchedOffset(partitionIndex: number, committed: CommittedOffset | unde
 
 /** Everything that is committed, by topic. Documents of topics that are no more are dropped on the way. */
 async function fetchAll(deps: Deps, groupId: string): Promise<readonly AnsweredTopic[]> {
+  requireGroupId(groupId)
   const documents: StoredOffsets[] = []
   for await (const page of listGroupOffsets(deps, groupId)) documents.push(...page)
   const byName = new Map<string, StoredOffsets[]>()

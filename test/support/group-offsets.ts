@@ -2,7 +2,8 @@ import { type Group, type GroupOffsets, type Member, NEW_GROUP } from '../../sha
 import { type OffsetCommitRequest, offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import type { Deps } from '../../shared/service/deps.ts'
 import { raiseFence } from '../../shared/service/group-fence.ts'
-import { fenceOf, listGroupOffsets, readGroup, type StoredGroup } from '../../shared/service/group-offsets.ts'
+import { fenceOf, listGroupOffsets, type StoredGroup } from '../../shared/service/group-offsets.ts'
+import { loadGroup } from '../../shared/service/group-store.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
 import { offsetFetch } from '../../shared/service/offset-fetch.ts'
 import { encodeGroup } from '../../shared/store/items/group-item.ts'
@@ -28,6 +29,15 @@ export const STABLE: Group = {
   nextExpiryCheckMs: START_MS + 45_000,
 }
 
+/** The same members, with nothing due. */
+export const inState = (state: 'Stable' | 'PreparingRebalance' | 'CompletingRebalance'): Group => {
+  if (state === 'Stable') return STABLE
+  const rebalancing = { ...STABLE, state, rebalanceEndsAtMs: START_MS + 60_000 }
+  return state === 'CompletingRebalance'
+    ? rebalancing
+    : { ...rebalancing, joined: {}, awaited: STABLE.joined }
+}
+
 /** Stores the group as a coordinator would, whatever it was; answers it with its version. */
 export async function storeGroup(
   deps: TestDeps,
@@ -42,7 +52,7 @@ export async function storeGroup(
     checks: [],
     changes: [{ change: 'set', path: ['groupId'], value: groupId, ifAbsent: false }],
   })
-  const stored = await readGroup({ ...deps, documents: store }, groupId)
+  const stored = await loadGroup({ ...deps, documents: store }, groupId, 'strong')
   if (stored === undefined) throw new Error('group was not stored')
   return stored
 }

@@ -15,6 +15,7 @@ import {
   committed,
   type From,
   GROUP,
+  inState,
   moveGroup,
   STABLE,
   storeGroup,
@@ -105,7 +106,7 @@ describe('offset-delete', () => {
     for (const state of ['Stable', 'PreparingRebalance', 'CompletingRebalance'] as const) {
       const deps = await cluster(STABLE)
       await commit(deps, M1, { 0: 1 })
-      await storeGroup(deps, { ...STABLE, state })
+      await storeGroup(deps, inState(state))
       for (const [at, names] of topics.entries())
         await storeMember(deps, `m${at + 1}`, subscribedTo(...names))
       expect(await remove(deps, [0])).toEqual([errorName])
@@ -155,12 +156,15 @@ describe('offset-delete', () => {
     expect(await committed(deps)).toEqual({ 'orders-0': 0 })
   })
 
-  test.each([
-    { groupId: '', partitions: [0], errorName: 'INVALID_GROUP_ID' },
-    { groupId: GROUP, partitions: [0, 0], errorName: 'INVALID_REQUEST' },
-  ])('is $errorName as a whole where the request is wrong', async ({ groupId, partitions, errorName }) => {
-    const topics = [{ name: TOPIC, partitions: partitions.map((partitionIndex) => ({ partitionIndex })) }]
-    await expect(offsetDelete(await cluster(), { groupId, topics })).rejects.toMatchObject({ errorName })
+  test('is refused as a whole where a partition stands in it twice, and by row without a group', async () => {
+    const deps = await cluster()
+    const topics = [{ name: TOPIC, partitions: [{ partitionIndex: 0 }, { partitionIndex: 0 }] }]
+    const twice = offsetDelete(deps, { groupId: GROUP, topics })
+    await expect(twice).rejects.toMatchObject({ errorName: 'INVALID_REQUEST' })
+    const unnamed = { groupId: '', topics: [{ name: TOPIC, partitions: [{ partitionIndex: 0 }] }] }
+    expect((await offsetDelete(deps, unnamed)).topics[0]?.partitions).toMatchObject([
+      { errorName: 'INVALID_GROUP_ID' },
+    ])
   })
 })
 
@@ -244,7 +248,7 @@ describe('describe-groups', () => {
   })
 
   test('shows neither while the group is rebalanced', async () => {
-    const deps = await cluster({ ...STABLE, state: 'PreparingRebalance' })
+    const deps = await cluster(inState('PreparingRebalance'))
     await storeMember(deps, 'm1', { ...subscribedTo(TOPIC), assignment: 'AAAA' })
     expect(await describeOne(deps)).toMatchObject({
       protocolName: '',
@@ -285,11 +289,20 @@ describe('delete-groups', () => {
   test.each(['Stable', 'PreparingRebalance', 'CompletingRebalance'] as const)(
     'refuses a group that is %s',
     async (state) => {
-      const deps = await cluster({ ...STABLE, state })
+      const deps = await cluster(inState(state))
       expect(await remove(deps)).toBe('NON_EMPTY_GROUP')
       expect(await documentsOf(deps)).toEqual(['META', GROUP])
     },
   )
+
+  test('removes a group whose members expired, which nobody had noticed', async () => {
+    const deps = await cluster(STABLE)
+    await commit(deps, M1, { 0: 1 })
+    for (const memberId of ['m1', 'm2', 's1']) await storeMember(deps, memberId)
+    deps.clock.set(START_MS + 45_000)
+    expect(await remove(deps)).toBeUndefined()
+    expect(await documentsOf(deps)).toEqual([])
+  })
 
   test('refuses a group that somebody joins at the same time', async () => {
     const deps = await emptyGroup()
@@ -413,7 +426,7 @@ describe('the offsets of a group without members', () => {
     'are kept for good where the group is %s',
     async (state) => {
       const deps = await emptyGroup()
-      await moveGroup(deps, { ...STABLE, state })
+      await moveGroup(deps, inState(state))
       expect(await expireAt(deps, START_MS + 100 * DAY_MS)).toBe(true)
       expect(await committed(deps)).toEqual({ 'orders-0': 0 })
     },
@@ -421,7 +434,7 @@ describe('the offsets of a group without members', () => {
 
   test.each([
     { name: 'a commit', run: (deps: TestDeps) => commit(deps, NOBODY, { 1: 1 }) },
-    { name: 'a join', run: (deps: TestDeps) => storeGroup(deps, { ...STABLE, state: 'PreparingRebalance' }) },
+    { name: 'a join', run: (deps: TestDeps) => storeGroup(deps, inState('PreparingRebalance')) },
   ])('are kept when $name comes before the group is dead', async ({ run }) => {
     const deps = await emptyGroup()
     deps.documents.faults.once(

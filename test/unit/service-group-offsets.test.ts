@@ -63,6 +63,7 @@ describe('what is fetched', () => {
     expect(await fetchOf(deps, [0], { name: 'a b' })).toEqual([{ partitionIndex: 0, ...nothing }])
     expect(await fetchOf(deps, [999])).toEqual([{ partitionIndex: 999, ...nothing }])
     expect(await committed(deps, 'none')).toEqual({})
+    expect(await fetchOf(deps, [0], {}, '')).toMatchObject([{ errorName: 'INVALID_GROUP_ID' }])
   })
 
   test.each([
