@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { JoinGroupResponse } from '../../shared/protocol/api/groups.ts'
 import type { ErrorRow } from '../../shared/protocol/kafka-error.ts'
-import { otherEnvironment, type TestDeps, testDeps } from '../support/test-deps.ts'
+import { otherEnvironment, type TestDeps, type TestOptions, testDeps } from '../support/test-deps.ts'
 import { checkGroup } from './check-group.ts'
 import {
   type Actor,
@@ -18,8 +18,8 @@ import {
 } from './group-actor.ts'
 
 /**
- * One request and its answer, `<who> <api> [key=value …] → <answer>`; several in a list are made at once; `<n> ms` lets time
- * pass. Members are named by who they are, whatever their ids.
+ * One request and its answer, `<who> <api> [key=value …] → <answer>`; several in a list are made at once, but for those that
+ * begin with `then`, half a second later; `<n> ms` lets time pass. Members are named by who they are, whatever their ids.
  *
  * - `join`, `sync`: one request; `joins`, `syncs`: as a client does, again while it is told to.
  * - keys of a join: `as` (memberId: a name, or `nobody`, or any text), `instance`, `offers=range,sticky`, `type`, `session`,
@@ -33,17 +33,23 @@ export type Step = string | readonly string[]
 export interface Transcript {
   readonly name: string
   readonly configs?: Readonly<Record<string, string>>
+  readonly limits?: TestOptions['limits']
   readonly steps: readonly Step[]
 }
 
+/** A member comes to a group whose others do not know of it yet. */
+export const enters = (name: string, options = ''): readonly string[] => [
+  `${name} join ${options}`.trim().concat(' → MEMBER_ID_REQUIRED'),
+  `${name} join ${options}`.trim().concat(' → REBALANCE_IN_PROGRESS again'),
+]
+
 /** Runs a transcript on the embedded store, every request in an environment of its own, and checks the group after each step. */
-export async function runTranscript({ steps, configs = {} }: Transcript): Promise<TestDeps> {
-  const deps = await testDeps({ configs: { 'group.initial.rebalance.delay.ms': '0', ...configs } })
+export async function runTranscript({ steps, configs = {}, limits = {} }: Transcript): Promise<TestDeps> {
+  const deps = await testDeps({ configs: { 'group.initial.rebalance.delay.ms': '0', ...configs }, limits })
   const stage: Stage = { deps, actors: new Map() }
-  let said: readonly string[] = []
   for (const step of steps) {
     const lines = typeof step === 'string' ? [step] : step
-    said = await Promise.all(lines.map((line) => runLine(stage, line)))
+    const said = await Promise.all(lines.map((line) => runLine(stage, line)))
     expect(said).toEqual(lines.map((line) => line.trim()))
     await checkGroup(deps)
   }
@@ -62,6 +68,8 @@ interface Line {
   readonly options: ReadonlyMap<string, string>
 }
 
+const LATER = 'then '
+
 /** Carries out a line, and answers the line as it should read. */
 async function runLine(stage: Stage, text: string): Promise<string> {
   const [asked = ''] = text.trim().split(' → ')
@@ -69,7 +77,9 @@ async function runLine(stage: Stage, text: string): Promise<string> {
     stage.deps.clock.set(stage.deps.clock.nowMs() + Number.parseInt(asked, 10))
     return asked
   }
-  return `${asked} → ${await answerTo(stage, parseLine(asked.trim()))}`
+  const isLater = asked.startsWith(LATER)
+  if (isLater) await stage.deps.clock.sleep(500)
+  return `${asked} → ${await answerTo(stage, parseLine(isLater ? asked.slice(LATER.length) : asked))}`
 }
 
 function parseLine(text: string): Line {

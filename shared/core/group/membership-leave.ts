@@ -25,7 +25,8 @@ export function leavingMember(
     if (holder === undefined) throw unknownMember(memberId)
     return holder
   }
-  if (isPending && (group === undefined || !isMember(group, memberId))) return undefined
+  const isNoMember = group === undefined || !isMember(group, memberId)
+  if (isPending && groupInstanceId === null && isNoMember) return undefined
   if (group === undefined) throw unknownMember(memberId)
   checkMember(group, { memberId, groupInstanceId })
   return memberId
