@@ -109,6 +109,6 @@ async function isToBeRepeated(deps: Deps, errorName: string, tries: number): Pro
   const { documentReadTries, documentRetryMs } = deps.limits
   if (errorName !== 'KAFKA_STORAGE_ERROR' || tries >= documentReadTries) return false
   const [random = 0] = deps.randomBytes(1)
-  await deps.clock.sleep(documentRetryMs * 2 ** (tries - 1) * (0.5 + random / 256))
+  await deps.clock.sleep(Math.ceil(documentRetryMs * 2 ** (tries - 1) * (0.5 + random / 256)))
   return true
 }

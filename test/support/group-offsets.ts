@@ -45,9 +45,12 @@ export async function storeGroup(
   groupId: string = GROUP,
 ): Promise<StoredGroup> {
   const { store } = deps.documents
-  const read = await store.get(groupMetaKey(groupId), 'strong')
   const item = encodeGroup(group, { groupId, retentionMs: 1 })
-  await store.put(groupMetaKey(groupId), item, read === undefined ? 'absent' : Number(read.ver))
+  for (let applied = false; !applied; ) {
+    const read = await store.get(groupMetaKey(groupId), 'strong')
+    const expected = read === undefined ? 'absent' : Number(read.ver)
+    applied = (await store.put(groupMetaKey(groupId), item, expected)).applied
+  }
   await store.update(groupListKey(groupId), {
     checks: [],
     changes: [{ change: 'set', path: ['groupId'], value: groupId, ifAbsent: false }],
