@@ -48,8 +48,8 @@ export interface CommitterGiven {
   readonly identity: () => Identity | undefined
   /** Whether only what is assigned may be committed: the service knows generations, not who has which partition. */
   readonly isMember: () => boolean
-  /** Resolves when no join is under way: whose generation counts is not known before. */
-  readonly settled: () => Promise<void>
+  /** Whether the member is in another generation than this, or on its way into one; resolves when it has arrived. */
+  readonly movedOn: (from: Identity) => Promise<boolean>
   /** Told what a commit was refused with, and as whom it was made. */
   readonly onRefused: (error: StratologError, identity: Identity) => void
 }
@@ -106,7 +106,6 @@ async function commitAll(
   const deadlineMs = options.deadlineMs ?? transport.now() + transport.retry.deliveryTimeoutMs
   let left = commits()
   for (let failures = 1; left.length > 0; failures += 1) {
-    await given.settled()
     options.signal?.throwIfAborted()
     const identity = given.identity()
     const lost = left.find(({ assigned }) => !isOwn(given, assigned))
@@ -124,10 +123,17 @@ async function commitAll(
     )
     const isOver = transport.now() + waitMs >= deadlineMs
     const lasting = failed.find(({ error }) => !error.retriable)
-    if (lasting !== undefined || isOver) throw (lasting ?? first).error
+    // A cooperative member goes on while it joins: what it still has afterwards it commits in the new generation.
+    const isPassing =
+      lasting === undefined || (isOfGeneration(lasting.error) && (await given.movedOn(identity)))
+    if (!isPassing || isOver) throw (lasting ?? first).error
     await transport.sleep(waitMs, options.signal)
     left = failed.map(({ commit }) => commit)
   }
+}
+
+function isOfGeneration({ errorName }: StratologError): boolean {
+  return errorName === 'ILLEGAL_GENERATION' || errorName === 'REBALANCE_IN_PROGRESS'
 }
 
 function isOwn({ isMember, assignments }: CommitterGiven, assigned: AssignedPartition | undefined): boolean {

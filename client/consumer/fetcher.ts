@@ -181,14 +181,14 @@ function applyRow(
   }
 }
 
-/** What was read before is handed out first: only then is the position looked up anew. */
-function reset(given: FetcherGiven, assigned: AssignedPartition, fromOffset: number): 'some' | 'none' {
+/** What was read before is handed out first: only then is the position looked up anew, ever later if that does not help. */
+function reset(given: FetcherGiven, assigned: AssignedPartition, fromOffset: number): 'stale' | 'none' {
   if (bufferedRecords(assigned) > 0 || assigned.polling !== undefined) return 'none'
   const reason = 'OFFSET_OUT_OF_RANGE'
   if (given.options.startFrom === 'none') {
     given.onPartitionFailed(assigned, noOffset(assigned, reason))
-  } else {
-    moveTo(assigned, { by: 'startFrom', reason, fromOffset })
+    return 'none'
   }
-  return 'some'
+  moveTo(assigned, { by: 'startFrom', reason, fromOffset })
+  return 'stale'
 }

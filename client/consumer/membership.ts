@@ -5,6 +5,7 @@ import type { Transport } from '../transport.ts'
 import { newAlarm } from './alarm.ts'
 import type { Assignments } from './assignments.ts'
 import type { Identity } from './committer.ts'
+import { misuse } from './consumer-error.ts'
 import type { ResolvedOptions } from './consumer-options.ts'
 import type { TopicPartition } from './consumer-record.ts'
 import {
@@ -30,8 +31,8 @@ export interface Membership {
   beatingAs(): Identity | undefined
   /** Whether its partitions are another's by now. */
   isLost(): boolean
-  /** Resolves when no join is under way. */
-  settled(): Promise<void>
+  /** Whether the member is in another generation than this, or on its way into one; resolves when it has arrived. */
+  movedOn(from: Identity): Promise<boolean>
   /** Topics that the members of the group subscribe to, where this one has to assign them. */
   topicsToAssign(): readonly string[]
   /** Joins, and again whenever that is necessary, until the signal is aborted. Rejects with what no other try would change. */
@@ -178,7 +179,9 @@ export function newMembership(given: MembershipGiven): Membership {
     const counts = state.groupTopics.map(
       (name) => [name, given.knownTopics().get(name)?.leaderEpochs.length ?? 0] as const,
     )
-    return assignor === undefined ? [] : assignmentsOf(assignor.assign(members, new Map(counts)))
+    if (assignor === undefined)
+      throw misuse(`the group chose an unknown assignor name=${joined.protocolName}`)
+    return assignmentsOf(assignor.assign(members, new Map(counts)))
   }
 
   /** undefined when everything begins anew. */
@@ -248,7 +251,11 @@ export function newMembership(given: MembershipGiven): Membership {
     identity,
     beatingAs: () => (state.joining === undefined ? identity() : undefined),
     isLost: () => state.isLost,
-    settled: () => state.joining?.promise ?? Promise.resolve(),
+    movedOn: async (from) => {
+      if (state.joining === undefined) return identity()?.generationId !== from.generationId
+      await state.joining.promise
+      return true
+    },
     topicsToAssign: () => state.groupTopics,
     run: async () => {
       for (let failures = 1; ; ) {

@@ -118,7 +118,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
     isMember,
     identity: () =>
       isMember() ? membership?.identity() : { generationId: -1, memberId: '', groupInstanceId: null },
-    settled: () => membership?.settled() ?? Promise.resolve(),
+    movedOn: async (from) => isMember() && (await membership?.movedOn(from)) === true,
     onRefused: (error, as) => {
       if (isMember()) membership?.refused(error, as)
     },

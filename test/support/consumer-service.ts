@@ -16,8 +16,8 @@ export interface ConsumerService {
   readonly deps: TestDeps
   /** Requests so far, of all clients. */
   readonly seen: SeenRequest[]
-  /** A client of its own. `cut` decides whether a request is lost on its way. */
-  client(options?: { readonly clientId?: string; readonly cut?: (api: string) => boolean }): Stratolog
+  /** A client of its own. `cut` decides whether a request is lost on its way; one that it waits for is late. */
+  client(options?: { readonly clientId?: string; readonly cut?: Cut }): Stratolog
   /** Appends records to a partition, a batch for each call. */
   append(topic: string, partition: number, records: readonly string[]): Promise<void>
   createTopic(name: string, partitions: number): Promise<void>
@@ -26,6 +26,8 @@ export interface ConsumerService {
   /** Lets so much time pass. */
   pass(ms: number): Promise<void>
 }
+
+type Cut = (api: string) => boolean | Promise<boolean>
 
 /** How long `until` waits. */
 const UNTIL_MS = 60_000
@@ -40,13 +42,13 @@ export async function consumerService(options: TestOptions = {}): Promise<Consum
   const { clock } = deps
   clock.turnsPerSleep(10) // an answer takes a few turns to be read
 
-  const fetchWith = (cut: (api: string) => boolean): typeof fetch => {
+  const fetchWith = (cut: Cut): typeof fetch => {
     return async (input, init) => {
       const path = new URL(String(input)).pathname
       const api = path.replace('/v1/', '')
       const body = new TextDecoder().decode(init?.body as Uint8Array)
       seen.push({ api, body: JSON.parse(body), atMs: clock.nowMs() })
-      if (cut(api)) throw new TypeError('fetch failed')
+      if (await cut(api)) throw new TypeError('fetch failed')
       const headers = { ...(init?.headers as Record<string, string>), host: 'localhost' }
       const request = { method: 'POST', path, query: new URLSearchParams(), headers }
       const response = await answer({ ...request, body: new TextEncoder().encode(body) })

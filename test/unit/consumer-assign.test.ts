@@ -23,11 +23,15 @@ async function started(options: ConsumerOptions = {}, partitions = 1) {
   return { service, consumer }
 }
 
+async function topicIdOf(service: ConsumerService): Promise<string> {
+  const { topics } = await service.client().transport.call('metadata', { topics: [{ name: 't' }] })
+  return topics[0]?.topicId ?? ''
+}
+
 /** The partition has another leader, in the newest epoch of this lineage. */
 async function newLeader(service: ConsumerService, lineage: Readonly<Record<number, number>>): Promise<void> {
-  const { topics } = await service.client().transport.call('metadata', { topics: [{ name: 't' }] })
   const leaderEpoch = Math.max(...Object.keys(lineage).map(Number))
-  await changeHead(service.deps, topics[0]?.topicId ?? '', { leaderEpoch, partitionEpoch: 1, lineage })
+  await changeHead(service.deps, await topicIdOf(service), { leaderEpoch, partitionEpoch: 1, lineage })
 }
 
 /** Runs a consumer that notes what it is handed. */
@@ -107,6 +111,37 @@ describe('a consumer of assigned partitions', () => {
     expect(noted.map((line) => line.split(' ')[1])).toEqual(['v3', 'v1', 'v2', 'v3', 'v4'])
   })
 
+  test('forgets what a fetch finds that was under way as it was told to read elsewhere', async () => {
+    const { service, consumer } = await started()
+    await service.append('t', 0, values(0, 3))
+    await consumer.assign([at0])
+    const noted = await noting(consumer)
+    await service.until(() => noted.length === 3)
+    consumer.seek({ ...at0, offset: 1n })
+    await service.append('t', 0, ['v3'])
+    await service.until(() => noted.length === 6)
+    expect(noted.map((line) => line.split(' ')[1])).toEqual(['v0', 'v1', 'v2', 'v1', 'v2', 'v3'])
+  })
+
+  test('does not wait in the service while a partition that has no room is left out', async () => {
+    const { service, consumer } = await started({ maxPollRecords: 1 }, 2)
+    await service.append('t', 0, values(0, 20))
+    await consumer.assign([at0, { topic: 't', partition: 1 }])
+    let handled = 0
+    await consumer.run({
+      eachRecord: async () => {
+        await service.pass(300)
+        handled += 1
+      },
+    })
+    await service.until(() => handled === 20)
+    const partial = fetches(service).filter(
+      ({ body }) => JSON.stringify(body).match(/partitionIndex/g)?.length === 1,
+    )
+    expect(partial.length).toBeGreaterThan(0)
+    expect(new Set(partial.map(({ body }) => body.maxWaitMs))).toEqual(new Set([0]))
+  })
+
   test('hands nothing out of a paused partition, and all of it later', async () => {
     const { service, consumer } = await started({}, 2)
     await service.append('t', 0, values(0, 10))
@@ -157,6 +192,25 @@ describe('a consumer of assigned partitions', () => {
     const noted = await noting(consumer)
     await service.until(() => noted.length === 3)
     expect(resets).toEqual([{ ...at0, reason: 'OFFSET_OUT_OF_RANGE', fromOffset: 7n, toOffset: 0n }])
+  })
+
+  test('hands out all that it has fetched before it begins anew', async () => {
+    const { service, consumer } = await started({ maxPollRecords: 2 })
+    await service.append('t', 0, values(0, 3))
+    await consumer.assign([at0])
+    const resets = told(consumer, 'reset')
+    const noted: string[] = []
+    await consumer.run({
+      eachRecord: async ({ record }) => {
+        noted.push(show(record))
+        if (noted.length === 1)
+          await changeHead(service.deps, await topicIdOf(service), { logStartOffset: 5 })
+        await service.pass(3000)
+      },
+    })
+    await service.until(() => resets.length > 0)
+    expect(noted).toEqual(['t-0@0 v0', 't-0@1 v1', 't-0@2 v2'])
+    expect(resets[0]).toMatchObject({ fromOffset: 3n, toOffset: 5n })
   })
 
   test('is told that a topic is another one by now, and begins anew', async () => {
