@@ -1,6 +1,7 @@
 import { join, normalize } from 'node:path'
 import * as z from 'zod'
 import { packReference, unpackReference } from '../../shared/core/batch-reference.ts'
+import { NEW_GROUP } from '../../shared/core/group/group.ts'
 import { newHead, validBatches } from '../../shared/core/head.ts'
 import { ulidBytes, ulidText, ulidTimeMs } from '../../shared/core/ulid.ts'
 import type { Item } from '../../shared/core/update-plan.ts'
@@ -15,8 +16,11 @@ import {
   encodeLease,
   encodeNode,
 } from '../../shared/store/items/cluster-item.ts'
+import { decodeGroup, encodeGroup } from '../../shared/store/items/group-item.ts'
+import { decodeGroupOffsets, encodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
 import { decodeHead, encodeHead } from '../../shared/store/items/head-item.ts'
 import { decodeLoss, encodeLoss } from '../../shared/store/items/loss-item.ts'
+import { decodeMember, encodeMember } from '../../shared/store/items/member-item.ts'
 import { decodeNodeFaults, encodeNodeFaults } from '../../shared/store/items/node-faults-item.ts'
 import { decodePage, encodePage } from '../../shared/store/items/page-item.ts'
 import { decodeSpilledProducer, encodeSpilledProducer } from '../../shared/store/items/producer-item.ts'
@@ -81,6 +85,34 @@ const loss = {
   controllerEpoch: 2,
 }
 
+const group = {
+  ...NEW_GROUP,
+  state: 'Stable' as const,
+  generationId: 3,
+  leader: 'm1',
+  joined: { m1: true as const },
+  instances: { i1: 'm1' },
+}
+const groupOffsets = {
+  topicName: 'orders',
+  fence: { generationId: 3, groupVersion: 7, instances: { i1: 'm1' } },
+  metadataBytes: 1,
+  offsets: { 49: { offset: 5, leaderEpoch: -1, metadata: 'x', committedAtMs: 1_790_000_000_000 } },
+}
+const member = {
+  memberId: 'm1',
+  groupInstanceId: 'i1',
+  clientId: 'c',
+  sessionTimeoutMs: 45_000,
+  rebalanceTimeoutMs: 60_000,
+  protocolType: 'consumer',
+  protocols: [{ name: 'range', metadata: 'AAEA' }],
+  expiresAtMs: 1_790_000_000_000,
+  syncedGeneration: 3,
+  assignedGeneration: 3,
+  assignment: 'AAEA',
+}
+
 /** What is read back from documents and objects. */
 export const STORED_TARGETS: readonly Target[] = [
   itemTarget('head', encodeHead(head), decodeHead, (read) => {
@@ -114,6 +146,25 @@ export const STORED_TARGETS: readonly Target[] = [
     ...encodeNodeFaults(read.faults),
     ver: read.version,
   })),
+  itemTarget(
+    'group',
+    { ...encodeGroup(group, { groupId: 'g', retentionMs: 60_000 }), ver: 1 },
+    decodeGroup,
+    (read) => ({ ...encodeGroup(read.group, { groupId: 'g', retentionMs: 60_000 }), ver: read.version }),
+  ),
+  itemTarget('member', { ...encodeMember(member), ver: 1 }, decodeMember, (read) => ({
+    ...encodeMember(read.member),
+    ver: read.version,
+  })),
+  itemTarget(
+    'group-offsets',
+    { ...encodeGroupOffsets(groupOffsets), ver: 1 },
+    decodeGroupOffsets,
+    (read) => ({
+      ...encodeGroupOffsets(read.document),
+      ver: read.version,
+    }),
+  ),
   { name: 'reference', seeds: [plain, sequenced].map((text) => Buffer.from(text)), check: checkReference },
   {
     name: 'object-key',
