@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest'
+import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
+import { controllerTick } from '../../shared/service/controller.ts'
+import { expireGroup } from '../../shared/service/group-expiry.ts'
+import { offsetCommit } from '../../shared/service/offset-commit.ts'
+import { decodeGroup } from '../../shared/store/items/group-item.ts'
+import { decodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
+import { ALL_MEMBERS, GROUPS, groupMetaKey, groupPk, memberKey, offsetsKey } from '../../shared/store/keys.ts'
+import { runBefore } from '../support/calls.ts'
+import type { DocumentCall } from '../support/faulty-store.ts'
+import { createTopic, TOPIC } from '../support/log-requests.ts'
+import { otherEnvironment, type TestDeps, testDeps } from '../support/test-deps.ts'
+import { type Actor, beat, GROUP, join, joins, newActor, sync, syncs } from '../transcripts/group-actor.ts'
+
+const NO_DELAY = { configs: { 'group.initial.rebalance.delay.ms': '0' } }
+
+const isMeta = ({ sk }: DocumentCall) => sk === 'META'
+const isMetaPut = (call: DocumentCall) => call.method === 'put' && isMeta(call)
+const isMetaUpdate = (call: DocumentCall) => call.method === 'update' && isMeta(call)
+const isMemberDelete = ({ method, sk }: DocumentCall) => method === 'delete' && sk.startsWith('MEMBER#')
+const isMemberList = ({ method, pk }: DocumentCall) => method === 'list' && pk === groupPk(GROUP)
+
+const turns = async () => {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function storedGroup(deps: TestDeps) {
+  const item = await deps.documents.store.get(groupMetaKey(GROUP), 'strong')
+  return item === undefined ? undefined : decodeGroup(item).group
+}
+
+async function memberDocuments(deps: TestDeps): Promise<number> {
+  const query = { ...ALL_MEMBERS, limit: 100, direction: 'ascending' } as const
+  return (await deps.documents.store.list(groupPk(GROUP), query)).length
+}
+
+/** Two members in a stable generation 2, which the first leads. */
+async function twoMembers(): Promise<{ deps: TestDeps; a: Actor; b: Actor }> {
+  const deps = await testDeps(NO_DELAY)
+  const [a, b] = [newActor('a'), newActor('b')]
+  await joins(deps, a)
+  await join(deps, b)
+  await Promise.all([joins(deps, b), deps.clock.sleep(100).then(() => joins(deps, a))])
+  await Promise.all([
+    syncs(deps, a, { assignments: { [a.memberId]: 'x', [b.memberId]: 'y' } }),
+    syncs(deps, b),
+  ])
+  return { deps, a, b }
+}
+
+describe('a rebalance', () => {
+  test('takes in who joins between the look at the members and the write', async () => {
+    const { deps, a, b } = await twoMembers()
+    const c = newActor('c')
+    await join(deps, c)
+    await join(deps, c)
+    await join(deps, a)
+    const late = newActor('late')
+    await join(deps, late)
+    const gate = Promise.withResolvers<void>()
+    const { faults } = deps.documents
+    faults.once(isMetaUpdate, { fault: 'before', run: () => gate.promise })
+    const joinedLate = join(otherEnvironment(deps), late)
+    await turns()
+    faults.once(isMemberList, {
+      fault: 'after',
+      run: async () => {
+        gate.resolve()
+        await turns()
+      },
+    })
+    const joinedLast = join(deps, b)
+    expect(await joinedLate).toMatchObject({ errorCode: 0, generationId: 3 })
+    expect(await joinedLast).toMatchObject({ errorCode: 0, generationId: 3 })
+    expect(Object.keys((await storedGroup(deps))?.joined ?? {})).toHaveLength(4)
+  })
+
+  test('raises the fence of commits after META took the generation, and before that is stable', async () => {
+    const { deps, a, b } = await twoMembers()
+    const topicId = await createTopic(deps, TOPIC)
+    const partitions = [{ partitionIndex: 0, committedOffset: 7 }]
+    const commit = (actor: Actor) =>
+      offsetCommit(
+        deps,
+        offsetCommitRequest.parse({
+          groupId: GROUP,
+          generationId: actor.generationId,
+          memberId: actor.memberId,
+          topics: [{ name: TOPIC, partitions }],
+        }),
+      )
+    await commit(a)
+    const fence = async () => {
+      const item = await deps.documents.store.get(offsetsKey(GROUP, topicId, 0), 'strong')
+      return decodeGroupOffsets(item ?? {}).document.fence.generationId
+    }
+    expect(await fence()).toBe(2)
+    await join(deps, a)
+    await Promise.all([joins(deps, b), joins(deps, a)])
+    expect(await fence()).toBe(2)
+    const fences: number[] = []
+    deps.documents.faults.always((call) =>
+      isMetaPut(call) ? runBefore(async () => fences.push(await fence())) : undefined,
+    )
+    await sync(deps, a)
+    deps.documents.faults.always(undefined)
+    expect(fences).toEqual([3])
+    expect((await storedGroup(deps))?.state).toBe('Stable')
+  })
+})
+
+describe('a session', () => {
+  test('that is over is gone on with by a heartbeat that comes before the member is removed', async () => {
+    const { deps, a, b } = await twoMembers()
+    deps.clock.set(deps.clock.nowMs() + 9000)
+    await beat(deps, a)
+    deps.clock.set(deps.clock.nowMs() + 1000)
+    deps.documents.faults.once(
+      isMemberDelete,
+      runBefore(() => beat(otherEnvironment(deps), b)),
+    )
+    expect(await beat(deps, a)).toEqual({ errorCode: 0 })
+    expect(await storedGroup(deps)).toMatchObject({ state: 'Stable', generationId: 2 })
+    // The one that came late is looked after again.
+    deps.clock.set(deps.clock.nowMs() + 9000)
+    await beat(deps, a)
+    deps.clock.set(deps.clock.nowMs() + 1000)
+    expect(await beat(deps, a)).toMatchObject({ errorName: 'REBALANCE_IN_PROGRESS' })
+  })
+
+  test('that was ended by one that died before it said so is ended by the next one', async () => {
+    const { deps, a, b } = await twoMembers()
+    await deps.documents.store.delete(memberKey(GROUP, b.memberId), [])
+    expect(await beat(deps, a)).toEqual({ errorCode: 0 })
+    deps.clock.set(deps.clock.nowMs() + 10_000)
+    expect(await beat(deps, a)).toMatchObject({ errorName: 'REBALANCE_IN_PROGRESS' })
+    expect(await joins(deps, a)).toMatchObject({ generationId: 3, leader: a.memberId })
+  })
+
+  test('of a member without a document is over for that member at once', async () => {
+    const { deps, b } = await twoMembers()
+    await deps.documents.store.delete(memberKey(GROUP, b.memberId), [])
+    expect(await beat(deps, b)).toMatchObject({ errorName: 'UNKNOWN_MEMBER_ID' })
+    expect(await sync(deps, b)).toMatchObject({ errorName: 'UNKNOWN_MEMBER_ID' })
+  })
+})
+
+describe('a group that nobody touches', () => {
+  test('is due: its members expire, and once its offsets do it is gone', async () => {
+    const { deps } = await twoMembers()
+    await controllerTick(deps)
+    expect((await storedGroup(deps))?.state).toBe('Stable')
+    deps.clock.set(deps.clock.nowMs() + 10_000)
+    await controllerTick(deps)
+    expect(await storedGroup(deps)).toMatchObject({ state: 'Empty', generationId: 3, joined: {} })
+    expect(await memberDocuments(deps)).toBe(0)
+    deps.clock.set(deps.clock.nowMs() + 7 * 86_400_000)
+    await controllerTick(deps)
+    expect((await storedGroup(deps))?.state).toBe('Empty')
+    deps.clock.set(deps.clock.nowMs() + 120_000)
+    await controllerTick(deps)
+    expect(await storedGroup(deps)).toBeUndefined()
+    const query = { from: '!', to: '~', limit: 10, direction: 'ascending' } as const
+    expect(await deps.documents.store.list(GROUPS, query)).toEqual([])
+    const due = await Promise.all(
+      [0, 1, 2, 3].map((shard) => deps.documents.due(shard, { untilMs: Number.MAX_SAFE_INTEGER, limit: 10 })),
+    )
+    expect(due.flat()).toEqual([])
+  })
+
+  test('is left alone when it is not there any more', async () => {
+    await expect(expireGroup(await testDeps(), GROUP)).resolves.toBeUndefined()
+  })
+})
+
+describe('what it costs', () => {
+  const counted = async (deps: TestDeps, run: () => Promise<unknown>) => {
+    deps.documents.faults.calls.length = 0
+    await run()
+    return deps.documents.faults.calls.map(({ method }) => method).sort()
+  }
+
+  test('a heartbeat is one write, and a read at the same time', async () => {
+    const { deps, b } = await twoMembers()
+    expect(await counted(deps, () => beat(deps, b))).toEqual(['get', 'update'])
+  })
+
+  test('to be given an id costs a read and writes nothing', async () => {
+    const { deps } = await twoMembers()
+    expect(await counted(deps, () => join(deps, newActor('c')))).toEqual(['get'])
+  })
+
+  test('a join costs two reads and two writes, and more only for who completes the rebalance', async () => {
+    const { deps, a, b } = await twoMembers()
+    await join(deps, a)
+    // The last one: the members are listed, the generation is stored.
+    const calls = await counted(deps, () => join(deps, b))
+    expect(calls).toEqual(['get', 'get', 'list', 'put', 'put', 'update'])
+  })
+
+  test('a sync of a stable group costs two reads', async () => {
+    const { deps, b } = await twoMembers()
+    expect(await counted(deps, () => sync(deps, b))).toEqual(['get', 'get'])
+  })
+})
