@@ -462,3 +462,36 @@ test('a handler that does not end is told so when the consumer does not wait any
   await closing
   expect(isTold).toBe(true)
 })
+
+test('a service that is out of reach is asked until it is back', async () => {
+  const { service } = await started()
+  await service.append('t', 0, ['v0'])
+  let isCut = false
+  const consumer = service.client({ cut: () => isCut }).consumer()
+  await consumer.assign([at0])
+  const [warnings, errors] = [told(consumer, 'warning'), told(consumer, 'error')]
+  const noted = await noting(consumer)
+  await service.until(() => noted.length === 1)
+  isCut = true
+  await service.pass(1000) // what was on its way is answered
+  await service.append('t', 0, ['v1'])
+  await service.pass(300_000)
+  expect(warnings[0]?.error).toMatchObject({ errorName: 'NETWORK_EXCEPTION' })
+  expect(noted).toHaveLength(1)
+  isCut = false
+  await service.until(() => noted.length === 2)
+  expect(errors).toEqual([])
+})
+
+test('an aborted signal closes a consumer that runs', async () => {
+  const { service, consumer } = await started()
+  await consumer.assign([at0])
+  const until = new AbortController()
+  await consumer.run({ eachRecord: () => {}, signal: until.signal })
+  await service.until(() => fetches(service).length > 1)
+  until.abort()
+  await consumer.stopped
+  const before = service.seen.length
+  await service.pass(60_000)
+  expect(service.seen).toHaveLength(before)
+})
