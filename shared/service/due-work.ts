@@ -7,8 +7,8 @@ import { concurrently } from './concurrent.ts'
 import type { Control } from './control.ts'
 import { finishDeletion } from './delete-topics.ts'
 import type { Deps } from './deps.ts'
+import { countFailure } from './leave-out.ts'
 import { reconcileEach } from './reconcile-each.ts'
-import { asKafkaError } from './rows.ts'
 import { allTopics } from './topics.ts'
 
 /** The shards of the index of due work. */
@@ -33,9 +33,8 @@ export async function reconcileDue(control: Control): Promise<Work> {
   if (heads.length > 0) failed += await reconcileHeads(control, heads)
   for (const name of names) {
     await control.renew()
-    failed += await countFailure(deps, 'topic was not deleted', { topic: name }, () =>
-      finishDeletionOf(deps, name),
-    )
+    const leftOut = { fact: 'topic was not deleted', about: { topic: name } }
+    failed += await countFailure(deps, leftOut, () => finishDeletionOf(deps, name))
   }
   return { done: keys.length, failed }
 }
@@ -53,14 +52,11 @@ async function reconcileHeads(control: Control, heads: readonly HeadName[]): Pro
     }),
   )
   const orphans = heads.filter(({ topicId }) => !topics.has(topicId))
-  const postponed = await concurrently(
-    orphans,
-    deps.limits.parallelDocuments,
-    ({ topicId, partitionIndex }) =>
-      countFailure(deps, 'head without a topic was not postponed', { topicId, partitionIndex }, () =>
-        postpone(control, topicId, partitionIndex),
-      ),
-  )
+  const postponed = await concurrently(orphans, deps.limits.parallelDocuments, (about) => {
+    const { topicId, partitionIndex } = about
+    const leftOut = { fact: 'head without a topic was not postponed', about }
+    return countFailure(deps, leftOut, () => postpone(control, topicId, partitionIndex))
+  })
   return postponed.reduce((sum, count) => sum + count, failed)
 }
 
@@ -83,21 +79,4 @@ async function postpone(control: Control, topicId: string, partitionIndex: numbe
 async function finishDeletionOf(deps: Deps, name: string): Promise<void> {
   const item = await deps.documents.get(topicKey(name), 'strong')
   if (item !== undefined && isBeingDeleted(item)) await finishDeletion(deps, decodeTopic(name, item))
-}
-
-/** 1 when `work` fails, else 0: it keeps nothing else from being done. */
-async function countFailure(
-  deps: Deps,
-  fact: string,
-  about: Readonly<Record<string, unknown>>,
-  work: () => Promise<void>,
-): Promise<number> {
-  try {
-    await work()
-    return 0
-  } catch (thrown) {
-    const { message } = asKafkaError(deps, thrown, about)
-    deps.log.warn(fact, { ...about, error: message })
-    return 1
-  }
 }
