@@ -9,7 +9,7 @@ import { finishDeletion } from './delete-topics.ts'
 import type { Deps } from './deps.ts'
 import { countFailure } from './leave-out.ts'
 import { reconcileEach } from './reconcile-each.ts'
-import { allTopics } from './topics.ts'
+import { topicsById } from './topics.ts'
 
 /** The shards of the index of due work. */
 export const DUE_SHARDS = [0, 1, 2, 3] as const
@@ -43,7 +43,7 @@ type HeadName = NonNullable<ReturnType<typeof partitionOfPk>>
 
 async function reconcileHeads(control: Control, heads: readonly HeadName[]): Promise<number> {
   const { deps } = control
-  const topics = new Map((await allTopics(deps)).map((topic) => [topic.topicId, topic]))
+  const topics = await topicsById(deps)
   const failed = await reconcileEach(
     control,
     heads.flatMap(({ topicId, partitionIndex }) => {

@@ -11,7 +11,7 @@ import { type Partition, partitionName, readHead } from './heads.ts'
 import { countFailure } from './leave-out.ts'
 import { changeNode } from './probe-nodes.ts'
 import { reconcilePartition, writeHead } from './reconcile-partition.ts'
-import { allTopics, type Topic } from './topics.ts'
+import { type Topic, topicsById } from './topics.ts'
 
 /**
  * Deals with copies that readers missed: the replica gives up what it has from there on, and is given it anew. Only in that
@@ -25,7 +25,7 @@ export async function giveUpLostCopies(control: Control): Promise<Work> {
     Object.entries(lost).map(([pk, offset]) => ({ nodeId, pk, offset })),
   )
   if (reported.length === 0) return { done: 0, failed: 0 }
-  const topics = new Map((await allTopics(control.deps)).map((topic) => [topic.topicId, topic]))
+  const topics = await topicsById(control.deps)
   let done = 0
   let failed = 0
   for (const lost of reported) {

@@ -161,6 +161,11 @@ export function allTopics(deps: Deps): Promise<readonly Topic[]> {
   return listTopics(deps, { after: '', limit: Number.POSITIVE_INFINITY })
 }
 
+/** Every topic, by its id. */
+export async function topicsById(deps: Deps): Promise<ReadonlyMap<string, Topic>> {
+  return new Map((await allTopics(deps)).map((topic) => [topic.topicId, topic]))
+}
+
 /** What a topic config comes to: the topic's own, else the cluster's, else Kafka's default. */
 export function effectiveConfig(
   topic: Pick<Topic, 'configs'>,
