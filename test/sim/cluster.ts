@@ -1,6 +1,6 @@
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
 import type { Item } from '../../shared/core/update-plan.ts'
-import { openInMemory } from '../../shared/embedded/data-directory.ts'
+import { type MemoryBuckets, memoryObjectStore } from '../../shared/embedded/memory-object-store.ts'
 import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { bootCluster } from '../../shared/service/boot-cluster.ts'
@@ -8,10 +8,11 @@ import { newCaches } from '../../shared/service/caches.ts'
 import { catchUp } from '../../shared/service/catch-up.ts'
 import { controllerTick, runController } from '../../shared/service/controller.ts'
 import type { Clock, Deps } from '../../shared/service/deps.ts'
-import type { DocumentStore, Key } from '../../shared/store/document-store.ts'
+import type { Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 import type { Task } from '../../shared/store/task-trigger.ts'
 import type { Configuration } from './configuration.ts'
+import { type MemoryDocuments, memoryDocuments } from './memory-documents.ts'
 import {
   type Exercised,
   type NodeState,
@@ -37,7 +38,7 @@ export interface Cluster {
   readonly scheduler: Scheduler
   readonly exercised: Exercised
   /** The stores behind all faults. */
-  readonly documents: DocumentStore
+  readonly documents: MemoryDocuments
   readonly nodes: ReadonlyMap<number, ObjectStore>
   readonly nodeStates: Map<number, NodeState>
   /** Those that take requests now; a crashed one is replaced. */
@@ -47,14 +48,12 @@ export interface Cluster {
   /** The environment dies: whoever waits for it waits for ever. Another one takes its place. */
   crash(environment: Environment): void
   freeze(environment: Environment, ms: number): void
-  wipe(nodeId: number): Promise<void>
+  wipe(nodeId: number): void
   count(what: string): void
   /** Told of every document write, with the document before and after. */
   onWrite: (key: Key, before: Item | undefined, after: Item | undefined) => void
   /** Errors that the services logged as unexpected: bugs. */
   readonly bugs: string[]
-  /** The run is over: nothing that is still under way goes on. */
-  close(): void
 }
 
 const NO_FAULTS = {
@@ -75,10 +74,13 @@ const NODES = 3
 
 /** A cluster that was just started. */
 export async function newCluster(configuration: Configuration, scheduler: Scheduler): Promise<Cluster> {
-  const stores = openInMemory({ nodes: NODES })
+  const documents = memoryDocuments()
+  const buckets: MemoryBuckets = new Map()
+  const nodes = new Map(
+    Array.from({ length: NODES }, (_, nodeId) => [nodeId, memoryObjectStore(buckets, `memory-${nodeId}`)]),
+  )
   const randomBytes = (count: number) =>
     Uint8Array.from({ length: count }, () => scheduler.random.integer(0, 255))
-  const { documents, nodes } = stores
   const { clusterId } = await bootCluster({ documents, nodes, clock: stillClock(scheduler), randomBytes })
   const exercised: Exercised = {}
   const nodeStates = new Map<number, NodeState>()
@@ -212,14 +214,13 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       environments[environments.indexOf(environment)] = newEnvironment()
       count('F7 freeze')
     },
-    wipe: async (nodeId) => {
-      await stores.wipe(nodeId)
+    wipe: (nodeId) => {
+      buckets.get(`memory-${nodeId}`)?.clear()
       count('F11 node wiped')
     },
     count,
     onWrite: () => undefined,
     bugs,
-    close: stores.close,
   }
   for (let index = 0; index < configuration.environments; index += 1) environments.push(newEnvironment())
   const tick = () => {

@@ -51,7 +51,7 @@ export function startDisasters(cluster: Cluster, topic: Topic, isOver: () => boo
   /** One node at a time loses its data: the next only once every partition is whole again. Only then is nothing lost. */
   const wipe = async () => {
     if (configuration.minIsr < 2 || !(await isWhole(cluster, topic)) || isOver()) return
-    await cluster.wipe(anyNode())
+    cluster.wipe(anyNode())
     await new Promise<void>((resolve) => {
       const look = () => {
         if (isOver()) return resolve()

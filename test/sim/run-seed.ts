@@ -64,7 +64,6 @@ export async function runSeed(
   }
   for (const surprise of clients.surprises) tell(`unexpected answer: ${surprise}`)
   for (const bug of cluster.bugs) tell(`bug: ${bug}`)
-  cluster.close()
   return {
     configuration,
     problems,
