@@ -1,5 +1,5 @@
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
-import type { Item } from '../../shared/core/update-plan.ts'
+import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
 import { type MemoryBuckets, memoryObjectStore } from '../../shared/embedded/memory-object-store.ts'
 import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
@@ -50,8 +50,8 @@ export interface Cluster {
   freeze(environment: Environment, ms: number): void
   wipe(nodeId: number): void
   count(what: string): void
-  /** Told of every document write, with the document before and after. */
-  onWrite: (key: Key, before: Item | undefined, after: Item | undefined) => void
+  /** Told of every document write, with the document before and after, and the plan where it was written by one. */
+  onWrite: (key: Key, before: Item | undefined, after: Item | undefined, plan?: UpdatePlan) => void
   /** Errors that the services logged as unexpected: bugs. */
   readonly bugs: string[]
 }
@@ -100,7 +100,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     exercised,
     stateOf: (nodeId, process) =>
       (process as Environment).cutOff.has(nodeId) ? 'fails' : (nodeStates.get(nodeId) ?? 'well'),
-    onWrite: (key, before, after) => cluster.onWrite(key, before, after),
+    onWrite: (key, before, after, plan) => cluster.onWrite(key, before, after, plan),
   }
 
   const newEnvironment = (): Environment => {

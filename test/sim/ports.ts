@@ -1,4 +1,4 @@
-import type { Item } from '../../shared/core/update-plan.ts'
+import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
 import { KafkaError } from '../../shared/protocol/kafka-error.ts'
 import type { DocumentStore, Due, Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
@@ -26,8 +26,8 @@ export interface Wires {
   readonly exercised: Exercised
   /** State of a node as one process sees it: a network may be cut for one of them only. */
   stateOf(nodeId: number, process: Process): NodeState
-  /** Called when a document was written, with what it was before. */
-  onWrite(key: Key, before: Item | undefined, after: Item | undefined): void
+  /** Called when a document was written, with what it was before, and the plan where it was written by one. */
+  onWrite(key: Key, before: Item | undefined, after: Item | undefined, plan?: UpdatePlan): void
 }
 
 /** Time-outs of the adapters: what a lost answer takes. */
@@ -124,10 +124,11 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
   const told = async <T extends { readonly applied: boolean }>(
     key: Key,
     run: () => Promise<T>,
+    plan?: UpdatePlan,
   ): Promise<T> => {
     const before = await store.get(key, 'strong')
     const verdict = await run()
-    if (verdict.applied) wires.onWrite(key, before, await store.get(key, 'strong'))
+    if (verdict.applied) wires.onWrite(key, before, await store.get(key, 'strong'), plan)
     return verdict
   }
 
@@ -158,7 +159,7 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
     delete: (key, checks) =>
       write(`delete ${key.pk} ${key.sk}`, () => told(key, () => store.delete(key, checks))),
     update: (key, plan) =>
-      write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan))),
+      write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan), plan)),
     transact: (actions) => write('transact', () => store.transact(actions)),
   }
 }
