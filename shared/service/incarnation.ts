@@ -29,7 +29,7 @@ export async function readIncarnation(
 /**
  * Gives an empty bucket its name, and answers the one that it has then: another one's that was faster stands.
  *
- * @throws KafkaError KAFKA_STORAGE_ERROR when the node cannot be reached
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the node cannot be reached, or does not answer in time
  */
 export async function nameBucket(
   deps: Pick<Deps, 'nodes' | 'clock' | 'randomBytes'>,
@@ -38,6 +38,11 @@ export async function nameBucket(
   const node = deps.nodes.get(nodeId)
   assert(node !== undefined, `storage node is unknown node=${nodeId}`)
   const fresh = ulidText(ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES)))
-  await node.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)])
+  const timeout = deps.clock.timeout(LIMITS.putTimeoutMs)
+  try {
+    await node.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)], timeout.signal)
+  } finally {
+    timeout.cancel()
+  }
   return (await readIncarnation(deps, nodeId, LIMITS.putTimeoutMs)) ?? fresh
 }

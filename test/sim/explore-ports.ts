@@ -123,8 +123,10 @@ export function exploredNode(
       isSlow
         ? givenUp(signal, nodeId)
         : call(`put ${short(key)}`, { isWrite: true, signal, run: () => store.put(key, chunks, never) }),
-    putIfAbsent: (key, chunks) =>
-      call(`put ${short(key)} if absent`, { isWrite: true, run: () => store.putIfAbsent(key, chunks) }),
+    putIfAbsent: (key, chunks, signal) => {
+      const run = () => store.putIfAbsent(key, chunks, never)
+      return call(`put ${short(key)} if absent`, { isWrite: true, signal, run })
+    },
     get: (key, range, signal) =>
       call(`get ${short(key)}`, { isWrite: false, signal, run: () => store.get(key, range, never) }),
     copyFrom: (location, key, signal) => {

@@ -229,8 +229,10 @@ export function simulatedNode(
     location: store.location,
     put: (key, chunks, signal) =>
       call(`put ${key}`, { signal, run: () => store.put(key, chunks, new AbortController().signal) }),
-    putIfAbsent: (key, chunks) =>
-      call(`put-if-absent ${key}`, { signal: undefined, run: () => store.putIfAbsent(key, chunks) }),
+    putIfAbsent: (key, chunks, signal) => {
+      const run = () => store.putIfAbsent(key, chunks, new AbortController().signal)
+      return call(`put-if-absent ${key}`, { signal, run })
+    },
     get: (key, range, signal) =>
       call(`get ${key}`, {
         signal,
