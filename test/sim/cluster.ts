@@ -22,12 +22,15 @@ import {
   type Wires,
 } from './ports.ts'
 import type { Scheduler } from './scheduler.ts'
+import { newTopics, type Topics } from './topics.ts'
 
 /** A handler's environment: what it remembers dies with it. */
 export interface Environment extends Process {
   readonly deps: Deps
   crashed: boolean
   frozenUntilMs: number
+  /** What its clock is off by. */
+  skewMs: number
   /** Storage nodes that this environment alone cannot reach. */
   readonly cutOff: Set<number>
 }
@@ -40,6 +43,7 @@ export interface Cluster {
   /** The stores behind all faults. */
   readonly documents: MemoryDocuments
   readonly nodes: ReadonlyMap<number, ObjectStore>
+  readonly topics: Topics
   readonly nodeStates: Map<number, NodeState>
   /** Those that take requests now; a crashed one is replaced. */
   readonly environments: readonly Environment[]
@@ -48,6 +52,8 @@ export interface Cluster {
   /** The environment dies: whoever waits for it waits for ever. Another one takes its place. */
   crash(environment: Environment): void
   freeze(environment: Environment, ms: number): void
+  /** Its clock shows another time from now on, an earlier or a later one. */
+  clockJumps(environment: Environment): void
   wipe(nodeId: number): void
   count(what: string): void
   /** Told of every document write, with the document before and after, and the plan where it was written by one. */
@@ -67,6 +73,7 @@ const NO_FAULTS = {
   staleRead: 0,
   objectLost: 0,
   corrupt: 0,
+  putIfAbsentTwice: 0,
   taskLost: 0,
   taskDoubled: 0,
 }
@@ -92,6 +99,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   const count = (what: string) => {
     exercised[what] = (exercised[what] ?? 0) + 1
   }
+  const topics = newTopics({ count, steps: scheduler.steps })
   const wires: Wires = {
     scheduler,
     get rates() {
@@ -100,17 +108,25 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     exercised,
     stateOf: (nodeId, process) =>
       (process as Environment).cutOff.has(nodeId) ? 'fails' : (nodeStates.get(nodeId) ?? 'well'),
-    onWrite: (key, before, after, plan) => cluster.onWrite(key, before, after, plan),
+    onWrite: (key, before, after, plan) => {
+      topics.note(key, before, after)
+      cluster.onWrite(key, before, after, plan)
+    },
+  }
+
+  const anySkewMs = () => {
+    const { skewMs } = configuration
+    if (skewMs > 0) count('F13 clock is off')
+    return scheduler.random.integer(-skewMs, skewMs)
   }
 
   const newEnvironment = (): Environment => {
     made += 1
-    const { skewMs } = configuration
-    const offsetMs = scheduler.random.integer(-skewMs, skewMs)
     const environment: Environment = {
       name: `e${made}`,
       crashed: false,
       frozenUntilMs: 0,
+      skewMs: anySkewMs(),
       cutOff: new Set(),
       deps: undefined as unknown as Deps,
     }
@@ -126,7 +142,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       tasks: { trigger: async (task) => trigger(task) },
       environmentId: environment.name,
       codecs: nodeCodecs,
-      clock: simulatedClock(scheduler, environment, offsetMs),
+      clock: simulatedClock(scheduler, environment),
       randomBytes,
       configs: parseClusterConfigs({ 'min.insync.replicas': String(configuration.minIsr) }, NODES),
       limits: { ...LIMITS, ...configuration.limits },
@@ -157,7 +173,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     if (configuration.disasters.freeze > 0 && !isHealed && scheduler.chance(12)) {
       scheduler.after(scheduler.random.integer(1, 400), `${environment.name} freezes`, () => {
         if (isHealed || !workers.has(environment)) return
-        environment.frozenUntilMs = scheduler.nowMs() + scheduler.random.integer(1000, 90_000)
+        environment.frozenUntilMs = scheduler.nowMs() + freezeMs(scheduler)
         count('F7 background freeze')
       })
     }
@@ -196,6 +212,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     exercised,
     documents,
     nodes,
+    topics,
     nodeStates,
     environments,
     heal: () => {
@@ -214,6 +231,10 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       environments[environments.indexOf(environment)] = newEnvironment()
       count('F7 freeze')
     },
+    clockJumps: (environment) => {
+      environment.skewMs = anySkewMs()
+      count('F13 clock jumps')
+    },
     wipe: (nodeId) => {
       buckets.get(`memory-${nodeId}`)?.clear()
       count('F11 node wiped')
@@ -231,8 +252,13 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   return cluster
 }
 
-/** Time as one environment has it: off by `offsetMs`, and standing still while it is frozen. */
-function simulatedClock(scheduler: Scheduler, environment: Environment, offsetMs: number): Clock {
+/** Mostly as long as a failover takes; now and then longer than anything else. */
+export function freezeMs({ random }: Scheduler): number {
+  return random.integer(1000, random.integer(1, 4) > 1 ? 20_000 : 90_000)
+}
+
+/** Time as one environment has it: off, and standing still while it is frozen. */
+function simulatedClock(scheduler: Scheduler, environment: Environment): Clock {
   const settle = (what: string, deliver: () => void) => {
     if (environment.crashed) return
     const leftMs = environment.frozenUntilMs - scheduler.nowMs()
@@ -240,7 +266,7 @@ function simulatedClock(scheduler: Scheduler, environment: Environment, offsetMs
     else deliver()
   }
   return {
-    nowMs: () => scheduler.nowMs() + offsetMs,
+    nowMs: () => scheduler.nowMs() + environment.skewMs,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted === true) return resolve()

@@ -10,8 +10,10 @@ const MAX_ITEM_BYTES = 400 * 1024
 
 /** Documents that are only remembered, and can all be seen. */
 export interface MemoryDocuments extends DocumentStore {
-  /** Every document there is. */
-  everything(): readonly Entry[]
+  /** A document, at once. */
+  peek(key: Key): Item | undefined
+  /** Every document of one partition key, or of all. */
+  all(pk?: string): readonly Entry[]
 }
 
 /**
@@ -111,9 +113,13 @@ export function memoryDocuments(): MemoryDocuments {
       return { applied: true }
     },
 
-    everything: () =>
+    peek: read,
+
+    all: (only) =>
       [...partitions].flatMap(([pk, documents]) =>
-        [...documents].map(([sk, item]) => ({ key: { pk, sk }, item })),
+        only === undefined || pk === only
+          ? [...documents].map(([sk, item]) => ({ key: { pk, sk }, item }))
+          : [],
       ),
   }
 }

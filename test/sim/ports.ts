@@ -33,13 +33,25 @@ export interface Wires {
 /** Time-outs of the adapters: what a lost answer takes. */
 const DOCUMENT_TIMEOUT_MS = 3000
 
+/** Of the object that names a bucket, the only one read as a whole, all hangs on two reads in a row. */
+const WHOLE_OBJECTS_RARER = 4
+
 /** How an answer comes: at once, or after the process has thawed; never when it crashed. */
 function settle(wires: Wires, process: Process, what: string, deliver: () => void): void {
   const { scheduler } = wires
   if (process.crashed) return
   const leftMs = process.frozenUntilMs - scheduler.nowMs()
-  if (leftMs > 0) scheduler.after(leftMs, `${what} thaws`, () => settle(wires, process, what, deliver))
-  else deliver()
+  if (leftMs <= 0) {
+    deliver()
+    return
+  }
+  const elections = wires.exercised.elections ?? 0
+  scheduler.after(leftMs, `${what} thaws`, () => {
+    if ((wires.exercised.elections ?? 0) > elections) {
+      wires.exercised['F7 thaw after an election'] = (wires.exercised['F7 thaw after an election'] ?? 0) + 1
+    }
+    settle(wires, process, what, deliver)
+  })
 }
 
 /** Latency of one way: mostly short, now and then as long as a bad day has it. */
@@ -230,7 +242,13 @@ export function simulatedNode(
     put: (key, chunks, signal) =>
       call(`put ${key}`, { signal, run: () => store.put(key, chunks, new AbortController().signal) }),
     putIfAbsent: (key, chunks, signal) => {
-      const run = () => store.putIfAbsent(key, chunks, new AbortController().signal)
+      const run = async () => {
+        const isFirst = await store.putIfAbsent(key, chunks, new AbortController().signal)
+        if (!scheduler.chance(wires.rates.putIfAbsentTwice)) return isFirst
+        // It met another PUT of the same key, or itself: the adapter asks again, and is told that there is one.
+        count('F16 put-if-absent met another')
+        return store.putIfAbsent(key, chunks, new AbortController().signal)
+      }
       return call(`put-if-absent ${key}`, { signal, run })
     },
     get: (key, range, signal) =>
@@ -238,12 +256,12 @@ export function simulatedNode(
         signal,
         run: async () => {
           const bytes = await store.get(key, range, new AbortController().signal)
-          if (bytes === undefined || range === undefined || !scheduler.chance(wires.rates.corrupt))
-            return bytes
-          count('F15 corrupt or short bytes')
-          return scheduler.chance(2)
-            ? bytes.subarray(0, -1)
-            : bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1)
+          const oneIn = wires.rates.corrupt * (range === undefined ? WHOLE_OBJECTS_RARER : 1)
+          if (bytes === undefined || bytes.length === 0 || !scheduler.chance(oneIn)) return bytes
+          count(range === undefined ? 'F15 corrupt or short object' : 'F15 corrupt or short bytes')
+          const at = scheduler.random.integer(0, bytes.length - 1)
+          if (scheduler.chance(2)) return bytes.subarray(0, at)
+          return bytes.with(at, (bytes[at] ?? 0) ^ (1 << scheduler.random.integer(0, 7)))
         },
       }),
     copyFrom: (location, key, signal) =>
