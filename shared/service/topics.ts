@@ -73,15 +73,16 @@ export async function requestedTopic(
 ): Promise<Topic> {
   const { name, topicId } = request
   if (topicId === undefined) return findTopic(deps, name)
-  const topic = await findTopic(deps, name).catch((error: unknown) => {
+  const orUnknownId = (error: unknown) => {
     if (!(error instanceof KafkaError) || error.errorName !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
     throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topic=${name} topicId=${topicId}`, {
       cause: error,
     })
-  })
+  }
+  const topic = await findTopic(deps, name).catch(orUnknownId)
   if (topic.topicId === topicId) return topic
   // What is remembered may be the topic before the one that the caller knows.
-  const now = await readTopic(deps, name)
+  const now = await readTopic(deps, name).catch(orUnknownId)
   if (now.topicId === topicId) return now
   throw new KafkaError(
     'INCONSISTENT_TOPIC_ID',
