@@ -22,7 +22,7 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
     if (scheduler.chance(disasters.nodeFails)) trouble('fails')
     if (scheduler.chance(disasters.nodeHangs)) trouble('hangs')
     if (scheduler.chance(disasters.nodeCut)) cutOff(anyone(), anyNode())
-    if (scheduler.chance(disasters.wipe)) wipe(wiped ?? anyNode())
+    if (scheduler.chance(disasters.wipe)) wipe(anyNode())
     if (scheduler.chance(disasters.wipeElected)) wipeElected()
     if (scheduler.chance(disasters.move)) elect(0)
     if (scheduler.chance(disasters.askUnclean)) elect(1)

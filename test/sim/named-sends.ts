@@ -3,8 +3,8 @@ import { namedKey } from './producer.ts'
 import type { KnownTopic } from './topics.ts'
 
 /**
- * Sends to whichever topic has the name, under the key of the topic that took them: where they were read, else the one
- * that was there and is deleted by now, else the one that is there, which then lost them. Says what is in two topics.
+ * Sends to whichever topic has the name, under the key of the topic that took them: where they were read, else the only
+ * one that was there while they were under way, which may have lost them. Says what is in two topics.
  */
 export function resolveNamed(
   operations: readonly Operation[],
@@ -22,10 +22,11 @@ export function resolveNamed(
     const [found] = read
     const { invokedAt, completedAt } = operation
     const topics = byName.get(name) ?? []
-    const taker =
-      topics.find(
-        ({ madeAt, goneAt }) => goneAt !== undefined && goneAt > invokedAt && madeAt < completedAt,
-      ) ?? topics.find(({ goneAt }) => goneAt === undefined)
+    const takers = topics.filter(
+      ({ madeAt, goneAt = completedAt }) => madeAt <= completedAt && goneAt >= invokedAt,
+    )
+    // Where several may have taken it, and nobody read it, nothing follows.
+    const [taker] = takers.length === 1 ? takers : []
     return { ...operation, key: found ?? `${taker?.topicId ?? operation.key}/${partition}` }
   })
   return { operations: resolved, broken }
