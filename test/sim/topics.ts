@@ -22,7 +22,7 @@ export interface KnownTopic {
   /** Of events, when its name came to stand for it, and when it was free again: nothing of it may be left then. */
   readonly madeAt: number
   goneAt: number | undefined
-  /** Documents that somebody wrote once it was gone: an append or a late call that began before. */
+  /** Documents that somebody wrote once their head was gone: for an append, or in a late call, that began before. */
   readonly writtenLate: Set<string>
   /** By partition, from where on an election took what readers counted on. */
   readonly losses: Map<number, number>
@@ -39,6 +39,7 @@ export interface Topics {
 export function newTopics({ count, steps }: { count(what: string): void; steps(): number }): Topics {
   const known = new Map<string, KnownTopic>()
   const names = new Set<string>()
+  const headless = new Set<string>()
 
   const noteTopic = (name: string, before: Item | undefined, after: Item | undefined) => {
     const was = before === undefined ? undefined : known.get(decodeTopic(name, before).topicId)
@@ -73,8 +74,9 @@ export function newTopics({ count, steps }: { count(what: string): void; steps()
       if (pk === TOPICS) return noteTopic(sk, before, after)
       const partition = partitionOfPk(pk)
       const topic = partition === undefined ? undefined : known.get(partition.topicId)
+      if (sk === 'HEAD' && after === undefined) headless.add(pk)
       if (partition === undefined || topic === undefined || after === undefined) return
-      if (topic.goneAt !== undefined) topic.writtenLate.add(`${pk}/${sk}`)
+      if (headless.has(pk)) topic.writtenLate.add(`${pk}/${sk}`)
       if (sk.startsWith('PID#')) count('producers spilled')
       if (!sk.startsWith('LOSS#')) return
       const { fromOffset, committedTo } = decodeLoss(after)
@@ -110,7 +112,7 @@ export function leftOvers(topics: Topics, documents: MemoryDocuments, count: (wh
     const partition = partitionOfPk(key.pk)
     const topic = partition === undefined ? undefined : topics.known.get(partition.topicId)
     if (partition === undefined || topic?.goneAt === undefined) continue
-    const isLate = topic.writtenLate.has(`${key.pk}/${key.sk}`)
+    const isLate = key.sk !== 'HEAD' && topic.writtenLate.has(`${key.pk}/${key.sk}`)
     if (isLate || partition.partitionIndex >= topic.partitions) count('documents left of a deleted topic')
     else left.push(`${key.pk} ${key.sk} of the deleted topic ${topic.name}`)
   }
