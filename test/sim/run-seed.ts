@@ -1,4 +1,4 @@
-import { partitionPk } from '../../shared/store/keys.ts'
+import { partitionOfPk, partitionPk } from '../../shared/store/keys.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { newAdmin } from './admin.ts'
 import { checkHistory } from './checker.ts'
@@ -9,8 +9,9 @@ import { type Configuration, drawConfiguration } from './configuration.ts'
 import { readAll } from './consumer.ts'
 import { startDisasters, whatIsMissing } from './disasters.ts'
 import { faultsOf } from './exercised.ts'
-import type { Key } from './history.ts'
+import type { Key, Truncation } from './history.ts'
 import { checkStored, watchInvariants } from './invariants.ts'
+import { takesBatch } from './liveness.ts'
 import { resolveNamed } from './named-sends.ts'
 import { newScheduler } from './scheduler.ts'
 import { leftOvers, storedTopics } from './topics.ts'
@@ -54,7 +55,12 @@ export async function runSeed(
   const company = newCompany(cluster)
   const admin = newAdmin(company)
   let isOver = false
-  watchInvariants(cluster, (broken) => tell(`invariant: ${broken}`))
+  const truncations: Truncation[] = []
+  const noteTruncation = (pk: string, toOffset: number) => {
+    const { topicId, partitionIndex } = partitionOfPk(pk) ?? {}
+    truncations.push({ key: `${topicId}/${partitionIndex}`, toOffset, at: scheduler.steps() })
+  }
+  watchInvariants(cluster, (broken) => tell(`invariant: ${broken}`), noteTruncation)
   /** Whether `work` has ended, to be asked again and again. */
   const following = (who: string, work: Promise<unknown>): (() => boolean) => {
     let ended = false
@@ -87,7 +93,7 @@ export async function runSeed(
   cluster.heal()
   if (problems.length === 0) await settle(cluster, ended, tell)
   if (problems.length === 0) {
-    await judge(company, tell)
+    await judge(company, truncations, tell)
     for (const broken of admin.broken()) tell(broken)
   }
   for (const surprise of company.surprises) tell(`unexpected answer: ${surprise}`)
@@ -131,13 +137,23 @@ async function settle(
     tell(`liveness: ${name} (${topicId}) is not deleted after ${minutes} minutes`)
 }
 
-async function judge(company: Company, tell: (problem: string) => void): Promise<void> {
-  const { cluster, told } = company
+async function judge(
+  company: Company,
+  truncations: readonly Truncation[],
+  tell: (problem: string) => void,
+): Promise<void> {
+  const { cluster } = company
   const { scheduler, documents, topics } = cluster
   const final = new Map<Key, ReadonlyMap<number, string>>()
   for (const topic of storedTopics(documents, { beingDeleted: false })) {
     for (let partition = 0; partition < topic.partitions; partition += 1) {
       const key = `${topic.topicId}/${partition}`
+      let stuck: readonly string[] | undefined
+      void takesBatch(company, topic, partition).then((facts) => {
+        stuck = facts
+      })
+      await scheduler.run(() => stuck !== undefined, MAX_LIVENESS_STEPS)
+      for (const fact of stuck ?? ['a healed partition gives no answer']) tell(`liveness: ${fact}`)
       const reading = readAll(company, topic, partition).then((found) => final.set(key, found))
       reading.catch((error: unknown) => tell(`final read: ${error instanceof Error ? error.message : error}`))
       if (!(await scheduler.run(() => final.has(key), MAX_LIVENESS_STEPS))) {
@@ -153,15 +169,6 @@ async function judge(company: Company, tell: (problem: string) => void): Promise
     for (const [partition, offset] of lost) losses.set(`${topicId}/${partition}`, offset)
   const named = resolveNamed(company.operations, topics.known.values(), final)
   for (const broken of named.broken) tell(broken)
-  const isThere = ({ key }: { readonly key: Key }) => final.has(key)
-  const there = named.operations.filter(isThere)
-  for (const { name, text } of checkHistory({ operations: there, final, losses, told }))
+  for (const { name, text } of checkHistory({ operations: named.operations, final, losses, truncations }))
     tell(`${name}: ${text}`)
-  const gone = named.operations.filter((operation) => !isThere(operation))
-  for (const { name, text } of checkHistory({ operations: gone, final: new Map(), losses, told })) {
-    if (!NEEDS_END.has(name)) tell(`${name}: ${text} (deleted topic)`)
-  }
 }
-
-/** What only the end of a log shows, which a deleted topic does not have. */
-const NEEDS_END: ReadonlySet<string> = new Set(['final-lost', 'vanished-read'])
