@@ -106,8 +106,8 @@ export function newCompany(cluster: Cluster): Company {
       if (!GONE.has(errorName)) return false
       cluster.count('topic unknown')
       // Another environment may not know of a partition that was added within the last seconds.
-      const isOld = partition < cluster.configuration.partitions
-      if (errorName !== 'UNKNOWN_TOPIC_OR_PARTITION' || isOld) denied.set(topicId, `${errorName} of ${name}`)
+      if (errorName !== 'UNKNOWN_TOPIC_OR_PARTITION' || partition === 0)
+        denied.set(topicId, `${errorName} of ${name}`)
       return true
     },
   }

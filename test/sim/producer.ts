@@ -74,7 +74,9 @@ export async function runProducer(company: Company, isOver: () => boolean): Prom
     company.end(operation, outcome.type)
     if (outcome.isGone) known.delete(name)
     if (outcome.type !== 'ok' && isIdempotent) newSelf()
-    if (outcome.type !== 'fail' && isIdempotent && scheduler.chance(configuration.lateRetries)) {
+    // What was not acknowledged by all may be lost, and would then come after what was sent later.
+    const isSettled = outcome.type === 'info' || (outcome.type === 'ok' && acks === -1)
+    if (isSettled && isIdempotent && scheduler.chance(configuration.lateRetries)) {
       const delayMs = random.integer(500, 60_000)
       scheduler.after(delayMs, 'late retry', () => {
         if (isOver()) return
