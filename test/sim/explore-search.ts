@@ -1,8 +1,8 @@
-import { newShared, type Shared } from './explore-calls.ts'
-import { judge, watch } from './explore-judge.ts'
+import { type Facts, newFacts } from './explore-facts.ts'
+import { judge } from './explore-judge.ts'
 import type { Scenario } from './explore-scenario.ts'
 import { type Prepared, prepare } from './explore-stage.ts'
-import type { Option, World } from './explore-world.ts'
+import { type Course, nameOfState, newCourse, type Option, type State } from './explore-world.ts'
 
 /** How far an exploration goes. */
 export interface Bounds {
@@ -15,7 +15,7 @@ export interface Bounds {
 /** What an exploration came to. */
 export interface Explored {
   readonly name: string
-  /** Runs, each of which ended or came to a known state. */
+  /** Each of them ended, or came to a known state. */
   readonly orders: number
   /** Of them those that came to rest in a state of its own, and were judged. */
   readonly ends: number
@@ -23,47 +23,67 @@ export interface Explored {
   /** Whether there was nothing left to try. */
   readonly isComplete: boolean
   readonly failure: Failure | undefined
-}
-
-/** One order of a scenario's calls: what was chosen where there was a choice, and what decides where there is one. */
-export interface Order {
-  readonly choices: readonly number[]
-  readonly shared: readonly string[]
-  readonly faults: number
+  readonly seconds: number
 }
 
 /** An order that went wrong. */
-export interface Failure extends Order {
+export interface Failure {
   readonly problems: readonly string[]
+  /** What happened where there was a choice, and in between. */
+  readonly steps: readonly string[]
 }
 
-/** A place in the order where there is a choice, and what is being tried there. */
+/** A place in the order where there is a choice, and what is tried there next. */
 interface Fork {
-  readonly count: number
-  chosen: number
+  readonly state: State
+  readonly options: readonly Option[]
+  next: number
 }
 
 /** Longer than any order of a scenario: one that is longer goes round in circles. */
 const MAX_STEPS = 2000
 
+interface Search {
+  readonly prepared: Prepared
+  readonly facts: Facts
+  readonly bounds: Bounds
+  readonly endMs: number
+  readonly course: Course
+  readonly known: Set<string>
+  orders: number
+  ends: number
+}
+
 /**
- * Tries every order of a scenario's calls until one fails: first one actor after the other, in each order of them; then
- * all without a fault, depth first, for half of the time at most; then with a fault at every place.
+ * Tries every order of a scenario's calls until one fails: first one actor after the other, in each order of them; then all
+ * without a fault, depth first, for half of the time at most; then with a fault at every place.
+ *
+ * It leaves orders out in these ways only, and loses no world at rest by any of them:
+ * - a world that was there before is not gone on with (`nameOfState`: all that is stored, time, and all that each actor was
+ *   told; of processes that are gone, only what their actor may remember);
+ * - a call that nobody else's is dependent on, now or later, is carried out at once (`Facts`), and of several actors only a
+ *   persistent set is tried (`persistent`);
+ * - a write and its answer are one step where the process waits for nothing else: only faults could come between, and are
+ *   tried in place of that step;
+ * - an answer is lost by a write that arrives late, at once; a crash before a write is one after the write before; who did
+ *   nothing yet is frozen or begins later, which is the same.
  */
 export async function explore(scenario: Scenario, bounds: Bounds): Promise<Explored> {
   const prepared = await prepare(scenario)
-  const endMs = performance.now() + bounds.ms
+  const facts = newFacts()
+  const startMs = performance.now()
+  const endMs = startMs + bounds.ms
   let sum: Explored | undefined
   for (let faults = 0; faults <= bounds.faults; faults += 1) {
     const part = bounds.faults - faults + 1
     const ms = (endMs - performance.now()) / part
     const states = Math.ceil((bounds.states - (sum?.states ?? 0)) / part)
-    const explored = await exploreWith(prepared, { states, ms, faults })
+    const explored = await exploreWith({ prepared, facts }, { states, ms, faults })
     sum = sum === undefined ? explored : added(sum, explored)
     if (explored.failure !== undefined) break
   }
   if (sum === undefined) throw new Error('nothing was explored')
-  return sum
+  return { ...sum, seconds: (performance.now() - startMs) / 1000 }
 }
 
 function added(a: Explored, b: Explored): Explored {
@@ -76,40 +96,36 @@ function added(a: Explored, b: Explored): Explored {
   }
 }
 
-async function exploreWith(prepared: Prepared, bounds: Bounds): Promise<Explored> {
+async function exploreWith(known: Pick<Search, 'prepared' | 'facts'>, bounds: Bounds): Promise<Explored> {
   const endMs = performance.now() + bounds.ms
-  const shared = newShared()
+  const { locals, watch, setting } = known.prepared
   for (;;) {
-    const search: Search = { prepared, shared, bounds, endMs, known: new Set(), ends: 0, orders: 0 }
-    const explored = (await searchWholeActors(search)) ?? (await searchDeep(search))
-    if (explored !== 'shared') return explored
+    const course = newCourse({ setting, locals, facts: known.facts, watch })
+    const search = { ...known, bounds, endMs, course, known: new Set<string>(), ends: 0, orders: 0 }
+    const found = (await searchWholeActors(search)) ?? (await searchDeep(search))
+    if (found !== 'outdated') return found
   }
 }
 
-interface Search {
-  readonly prepared: Prepared
-  readonly shared: Shared
-  readonly bounds: Bounds
-  readonly endMs: number
-  readonly known: Set<string>
-  orders: number
-  ends: number
-}
-
-/** `shared`: something turned out to be shared, and all that was found out is of no worth. */
-type Found = Explored | 'shared' | undefined
+/** `outdated`: there is a new fact, and all that was found out is of no worth. */
+type Found = Explored | 'outdated' | undefined
 
 /** Has one actor act as far as it can before the next one does, in each order of them. */
 async function searchWholeActors(search: Search): Promise<Found> {
   const names = search.prepared.scenario.actors.map(({ name }) => name)
   for (const order of permutations(names)) {
     const rank = ({ actor }: Option) => order.indexOf(actor)
-    const choose = (options: readonly Option[]) => {
-      const first = Math.min(...options.map(rank))
-      return options.findIndex((option) => rank(option) === first)
-    }
     const forks: Fork[] = []
-    const found = judged(search, forks, await runOnce(search, forks, choose))
+    let state: State | undefined = await search.prepared.begin(search.bounds.faults)
+    while (state !== undefined) {
+      const fork = await goOn(search, state)
+      if (fork === undefined) break
+      const first = Math.min(...fork.options.map(rank))
+      fork.next = fork.options.findIndex((option) => rank(option) === first) + 1
+      forks.push(fork)
+      state = await fork.options[fork.next - 1]?.happen()
+    }
+    const found = await judged(search, forks)
     if (found !== undefined) return found
     // Each of them has states that the others have, and goes on from there in its own way.
     search.known.clear()
@@ -117,128 +133,108 @@ async function searchWholeActors(search: Search): Promise<Found> {
   return undefined
 }
 
-async function searchDeep(search: Search): Promise<Explored | 'shared'> {
+async function searchDeep(search: Search): Promise<Explored | 'outdated'> {
   const { bounds, known } = search
   const forks: Fork[] = []
-  for (;;) {
-    const found = judged(search, forks, await runOnce(search, forks, () => 0))
+  const first = await goOn(search, await search.prepared.begin(bounds.faults))
+  if (first !== undefined) forks.push(first)
+  for (let fork = first; fork !== undefined; fork = forks.at(-1)) {
+    const option = fork.options[fork.next]
+    if (option === undefined) {
+      forks.pop()
+      continue
+    }
+    fork.next += 1
+    const next = await goOn(search, await option.happen())
+    if (next !== undefined) {
+      forks.push(next)
+      if (forks.length < MAX_STEPS) continue
+      search.course.problems.push('does not come to rest')
+    }
+    const found = await judged(search, forks)
     if (found !== undefined) return found
-    if (!nextOrder(forks)) return reportOf(search, true)
     if (known.size >= bounds.states || performance.now() > search.endMs) return reportOf(search, false)
   }
+  return (await judged(search, forks)) ?? reportOf(search, true)
 }
 
-function judged(search: Search, forks: readonly Fork[], world: World): Found {
-  const { shared, bounds } = search
+/** Goes on until there is a choice in a state that is new; undefined when there never is: that is the end of an order. */
+async function goOn(search: Search, begin: State): Promise<Fork | undefined> {
+  const { course, known, prepared, bounds } = search
+  let state = begin
+  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+    const settled = await course.settle(state)
+    if (course.problems.length > 0 || course.isOutdated) return undefined
+    const [only, ...others] = settled.options
+    if (only !== undefined && others.length === 0) {
+      course.onStep?.(`        ${only.what}`)
+      state = await only.happen()
+      continue
+    }
+    const name = nameOfState(settled.state)
+    if (known.has(name)) return undefined
+    known.add(name)
+    if (only !== undefined) return { ...settled, next: 0 }
+    search.ends += 1
+    course.onStep?.('everything is at rest')
+    course.problems.push(...(await judge(prepared, settled.state, bounds.faults)))
+    return undefined
+  }
+  course.problems.push('does not come to rest')
+  return undefined
+}
+
+async function judged(search: Search, forks: readonly Fork[]): Promise<Found> {
+  const { course } = search
   search.orders += 1
-  if (world.isOutdated) return 'shared'
-  if (world.problems.length === 0) return undefined
-  const choices = forks.map(({ chosen }) => chosen)
-  const order = { choices, shared: [...shared.ids], faults: bounds.faults }
-  return { ...reportOf(search, false), failure: { ...order, problems: [...new Set(world.problems)] } }
+  if (course.isOutdated) return 'outdated'
+  if (course.problems.length === 0) return undefined
+  const problems = [...new Set(course.problems.splice(0))]
+  const choices = forks.map(({ next }) => next - 1)
+  return { ...reportOf(search, false), failure: { problems, steps: await stepsOf(search, choices) } }
+}
+
+/** Everything that happens in one order, which begins anew for it. */
+async function stepsOf(
+  { prepared, facts, bounds }: Search,
+  choices: readonly number[],
+): Promise<readonly string[]> {
+  const again = await prepare(prepared.scenario)
+  const { setting, locals, watch, begin } = again
+  const course = newCourse({ setting, locals, facts, watch })
+  const search = {
+    prepared: again,
+    facts,
+    bounds,
+    endMs: 0,
+    course,
+    known: new Set<string>(),
+    ends: 0,
+    orders: 0,
+  }
+  const steps: string[] = []
+  course.onStep = (step) => steps.push(step)
+  let state = await begin(bounds.faults)
+  for (const chosen of choices) {
+    const fork = await goOn(search, state)
+    const option = fork?.options[chosen]
+    if (option === undefined) break
+    steps.push(`${String(chosen).padStart(2)} of ${String(fork?.options.length).padEnd(2)} ${option.what}`)
+    state = await option.happen()
+  }
+  await goOn(search, state)
+  for (const { value, outcome, offset, errorName } of state.locals.flatMap(({ sent }) => sent)) {
+    steps.push(`${value}: ${outcome} ${outcome === 'ok' ? offset : errorName}`)
+  }
+  return [...steps, ...new Set(course.problems)]
 }
 
 function reportOf({ prepared, orders, ends, known }: Search, isComplete: boolean): Explored {
   const { name } = prepared.scenario
-  return { name, orders, ends, states: known.size, isComplete, failure: undefined }
+  return { name, orders, ends, states: known.size, isComplete, failure: undefined, seconds: 0 }
 }
 
 function permutations<T>(items: readonly T[]): readonly (readonly T[])[] {
   if (items.length < 2) return [items]
   return items.flatMap((item, at) => permutations(items.toSpliced(at, 1)).map((rest) => [item, ...rest]))
-}
-
-/** The last fork with something left to try tries that; false when there is none. */
-function nextOrder(forks: Fork[]): boolean {
-  for (let last = forks.at(-1); last !== undefined; last = forks.at(-1)) {
-    last.chosen += 1
-    if (last.chosen < last.count) return true
-    forks.pop()
-  }
-  return false
-}
-
-/** Repeats what `forks` chose, and goes on as `choose` says, until a known state or the end. */
-async function runOnce(
-  search: Search,
-  forks: Fork[],
-  choose: (options: readonly Option[]) => number,
-): Promise<World> {
-  const { prepared, shared, bounds, known } = search
-  const { world, company } = prepared.begin(shared, bounds.faults)
-  const repeated = forks.length
-  let depth = 0
-  let settled: (() => Promise<void>) | undefined
-  const isWell = () => world.problems.length === 0 && !world.isOutdated
-  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
-    // What is repeated was checked before, but for what the last choice leads to.
-    if (settled === undefined && depth >= repeated) settled = watch(world, prepared.topic)
-    const options = await world.options()
-    await settled?.()
-    if (!isWell()) return world
-    const [first, ...others] = options
-    if (first === undefined) {
-      if (!isNew(known, world)) return world
-      search.ends += 1
-      await judge(world, company, { topic: prepared.topic, faults: bounds.faults })
-      return world
-    }
-    if (others.length === 0) {
-      await first.happen()
-      continue
-    }
-    if (depth >= repeated) {
-      if (!isNew(known, world)) return world
-      forks.push({ count: options.length, chosen: choose(options) })
-    }
-    await options[forks[depth]?.chosen ?? 0]?.happen()
-    depth += 1
-  }
-  world.problems.push('does not come to rest')
-  return world
-}
-
-function isNew(known: Set<string>, world: World): boolean {
-  const key = world.key()
-  if (known.has(key)) return false
-  known.add(key)
-  return true
-}
-
-/** Runs one order again, and says everything that happens; answers what is wrong with it. */
-export async function replay(
-  scenario: Scenario,
-  { choices, shared, faults }: Order,
-  say: (line: string) => void,
-): Promise<readonly string[]> {
-  const prepared = await prepare(scenario)
-  const { world, company } = prepared.begin(newShared(shared), faults)
-  const settled = watch(world, prepared.topic)
-  world.onStep = say
-  let depth = 0
-  const choose = (options: readonly Option[]) => {
-    if (options.length === 1) return options[0]
-    const chosen = choices[depth] ?? 0
-    depth += 1
-    say(`${String(chosen).padStart(2)} of ${String(options.length).padEnd(2)}`)
-    return options[chosen]
-  }
-  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
-    const options = await world.options()
-    await settled()
-    if (world.problems.length > 0) break
-    const chosen = choose(options)
-    if (chosen === undefined) {
-      say('everything is at rest')
-      world.onStep = undefined
-      await judge(world, company, { topic: prepared.topic, faults })
-      break
-    }
-    say(`        ${chosen.what}`)
-    await chosen.happen()
-  }
-  for (const { value, outcome, offset, errorName } of company.sent) {
-    say(`${value}: ${outcome} ${outcome === 'ok' ? offset : errorName}`)
-  }
-  return [...new Set(world.problems)]
 }
