@@ -137,7 +137,7 @@ export function newAdmin(company: Company): Admin {
     run: async (isOver) => {
       const { topicDelete, topicPartitions, topicConfigs } = configuration.disasters
       while (!isOver()) {
-        await pause(random.integer(20, 300))
+        await pause(random.integer(50, 1200))
         const name = scheduler.pick(configuration.topics as [string, ...string[]])
         if (named(name) === undefined) await create(name)
         else if (scheduler.chance(topicDelete)) await remove(name)

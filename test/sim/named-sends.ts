@@ -14,9 +14,9 @@ export function resolveNamed(
   const places = placesOf(operations, final)
   const byName = Map.groupBy(known, ({ name }) => name)
   const broken: string[] = []
-  const resolved = operations.map((operation) => {
+  const resolved = operations.flatMap((operation) => {
     const [, name, partition] = /^\?(.+)\/(\d+)$/.exec(operation.key) ?? []
-    if (name === undefined || operation.key !== namedKey(name, Number(partition))) return operation
+    if (name === undefined || operation.key !== namedKey(name, Number(partition))) return [operation]
     const read = new Set(operation.values.flatMap(([, value]) => [...(places.get(value) ?? [])]))
     if (read.size > 1) broken.push(`in-two-topics: ${operation.values} is at ${[...read]}`)
     const [found] = read
@@ -26,8 +26,8 @@ export function resolveNamed(
       ({ madeAt, goneAt = completedAt }) => madeAt <= completedAt && goneAt >= invokedAt,
     )
     // Where several may have taken it, and nobody read it, nothing follows.
-    const [taker] = takers.length === 1 ? takers : []
-    return { ...operation, key: found ?? `${taker?.topicId ?? operation.key}/${partition}` }
+    const key = found ?? (takers.length === 1 ? `${takers[0]?.topicId}/${partition}` : undefined)
+    return key === undefined ? [] : [{ ...operation, key }]
   })
   return { operations: resolved, broken }
 }
