@@ -90,7 +90,18 @@ export function newTopics({ count, steps }: { count(what: string): void; steps()
 /** A partition's head as it is stored. */
 export function headOf(documents: MemoryDocuments, topicId: string, partition: number): Head | undefined {
   const item = documents.peek(headKey(topicId, partition))
-  return item === undefined ? undefined : decodeHead(item)
+  return item === undefined ? undefined : decodedHead(item)
+}
+
+const decoded = new WeakMap<Item, Head>()
+
+/** A head that may have been looked at before: stored documents never change. */
+function decodedHead(item: Item): Head {
+  const known = decoded.get(item)
+  if (known !== undefined) return known
+  const head = decodeHead(item)
+  decoded.set(item, head)
+  return head
 }
 
 /** The topics that there are; also those whose deletion was begun, where `beingDeleted` is asked for. */
