@@ -52,6 +52,8 @@ export interface Configuration {
   readonly replicationFactor: number
   readonly minIsr: number
   readonly unclean: boolean
+  /** More nodes lose their data than what is acknowledged survives: loss is allowed, silence about it is not. */
+  readonly wipesAll: boolean
   readonly environments: number
   readonly producers: number
   readonly consumers: number
@@ -84,6 +86,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
     replicationFactor: of(3, 3, 3, 2),
     minIsr: of(2, 2, 2, 1),
     unclean,
+    wipesAll: unclean && random.integer(1, 2) === 1,
     environments: of(2, 3),
     producers: of(2, 3, 4, 12),
     consumers: random.integer(1, 2),

@@ -49,6 +49,11 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
    * acknowledged record is on two nodes at least, so nothing is lost.
    */
   const wipe = (nodeId: number) => {
+    if (configuration.wipesAll) {
+      cluster.count('node wiped beyond the promise')
+      cluster.wipe(nodeId)
+      return
+    }
     if (configuration.minIsr < 2 || (wiped !== undefined && wiped !== nodeId)) return
     cluster.wipe(nodeId)
     if (wiped !== undefined) {

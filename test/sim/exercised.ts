@@ -34,6 +34,7 @@ const ROWS: readonly (readonly [string, readonly string[]])[] = [
   ['clock jumped', ['F13 clock jumps']],
   ['node wiped while it is filled', ['node wiped while it is filled']],
   ['node wiped while it leads', ['node wiped while it leads']],
+  ['node wiped beyond the promise', ['node wiped beyond the promise']],
   ['corrupt or short object', ['F15 corrupt or short object']],
   ['put-if-absent met another', ['F16 put-if-absent met another']],
   ['topics created', ['topics created']],

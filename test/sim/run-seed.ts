@@ -1,3 +1,4 @@
+import { electLeaders } from '../../shared/service/elect-leaders.ts'
 import { partitionOfPk, partitionPk } from '../../shared/store/keys.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { newAdmin } from './admin.ts'
@@ -36,6 +37,7 @@ const MAX_LIVENESS_STEPS = 400_000
 const MIN_FAULTS = 5
 /** What all is to be well in, once nothing fails any more: hold-downs and retries are the longest of it. */
 const MAX_SETTLE_MS = 20 * 60_000
+const ASK_MS = 30_000
 /** Problems of one seed that are told; the first is what matters. */
 const MAX_PROBLEMS = 8
 
@@ -126,6 +128,7 @@ async function settle(
     })
   }
   look()
+  if (cluster.configuration.wipesAll) askForLeaders(cluster, () => scheduler.nowMs() >= untilMs)
   const isSettled = () => ended() && missing.length === 0 && beingDeleted().length === 0
   const isOver = () => isSettled() || scheduler.nowMs() >= untilMs
   await scheduler.run(isOver, MAX_LIVENESS_STEPS)
@@ -135,6 +138,18 @@ async function settle(
   for (const fact of missing) tell(`liveness: ${fact} after ${minutes} minutes`)
   for (const { name, topicId } of beingDeleted())
     tell(`liveness: ${name} (${topicId}) is not deleted after ${minutes} minutes`)
+}
+
+/** Where no replica is left that has everything, only who accepts the loss gets a leader. */
+function askForLeaders(cluster: Cluster, isOver: () => boolean): void {
+  const { scheduler, environments } = cluster
+  const ask = () => {
+    const [environment] = environments
+    if (isOver() || environment === undefined) return
+    void electLeaders(environment.deps, { electionType: 1, topics: null }).catch(() => undefined)
+    scheduler.after(ASK_MS, 'ask for leaders', ask)
+  }
+  ask()
 }
 
 async function judge(
