@@ -1,8 +1,10 @@
 import { nodeOf, validBatches } from '../../shared/core/head.ts'
 import { logEndOf } from '../../shared/core/replica.ts'
+import type { Item } from '../../shared/core/update-plan.ts'
+import type { Key } from '../../shared/store/document-store.ts'
 import { decodeLease, decodeNode } from '../../shared/store/items/cluster-item.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
-import { decodeLoss } from '../../shared/store/items/loss-item.ts'
+import { decodeLoss, type Loss } from '../../shared/store/items/loss-item.ts'
 import { decodePage } from '../../shared/store/items/page-item.ts'
 import { decodeSpilledProducer } from '../../shared/store/items/producer-item.ts'
 import { decodeTopic, isBeingDeleted } from '../../shared/store/items/topic-item.ts'
@@ -36,86 +38,120 @@ export function watchInvariants(
   say: (broken: string) => void,
   onTruncation: (pk: string, toOffset: number) => void = () => undefined,
 ): void {
-  const logs = new Map<string, LogMirror>()
-  const losses = new Map<string, { readonly fromOffset: number; readonly committedTo: number }>()
-  /** When a head, a topic or a node's bucket was first known as it is, in writes. */
-  const since = new Map<string, number>()
-  /** Topics that there are: of any other one, whatever is left is only to be removed. */
-  const listed = new Set<string>()
-  let writes = 0
-
-  const headWritten = ({ pk, before, after, plan }: HeadWrite) => {
-    if (before === undefined) {
-      logs.set(pk, newLogMirror())
-      since.set(pk, writes)
-    }
-    const log = logs.get(pk)
-    const { unclean } = cluster.configuration
-    const isListed = listed.has(partitionOfPk(pk)?.topicId ?? '')
-    const loss = losses.get(keyOf(lossKey(pk, after.leaderEpoch)))
-    const broken = [...brokenInHead(after), ...(log?.headWritten(before, after) ?? [])]
-    if (before !== undefined) {
-      broken.push(...brokenInHeadWrite({ pk, before, after, plan }, { unclean, loss, isListed }))
-      note(cluster, before, after)
-      if (after.logEndOffset < before.logEndOffset) onTruncation(pk, after.logEndOffset)
-    }
-    sayAll(broken, pk)
-    if (log === undefined) return
-    // Both are in memory: it is over before anything else happens.
-    const checked = brokenCopies(cluster, before, { head: after, batches: log.valid(after) })
-    checked.then((lacking) => sayAll(lacking, pk), fail)
+  const watch: Watch = {
+    cluster,
+    onTruncation,
+    logs: new Map(),
+    losses: new Map(),
+    since: new Map(),
+    listed: new Set(),
+    writes: 0,
+    sayAll: (facts, where) => {
+      for (const fact of facts) say(`${fact} (${where})`)
+    },
+    later: (checking, where) => {
+      checking.then(
+        (facts) => watch.sayAll(facts, where),
+        (error: unknown) => say(`check failed: ${error instanceof Error ? error.stack : error}`),
+      )
+    },
   }
-  const sayAll = (facts: readonly string[], where: string) => {
-    for (const fact of facts) say(`${fact} (${where})`)
-  }
-  const fail = (error: unknown) => say(`check failed: ${error instanceof Error ? error.stack : error}`)
-
-  cluster.onWrite = (key, beforeItem, afterItem, plan) => {
-    writes += 1
+  cluster.onWrite = (key, before, after, plan) => {
+    watch.writes += 1
     const { pk, sk } = key
-    if (afterItem === undefined) {
-      if (sk === 'HEAD') logs.delete(pk)
-      else if (sk.startsWith('PAGE#') && logs.has(pk))
-        say(`C6: a page of a partition that there is was removed (${pk} ${sk})`)
-      return
-    }
-    if (sk === 'HEAD') {
-      const before = beforeItem === undefined ? undefined : decodeHead(beforeItem)
-      headWritten({ pk, before, after: decodeHead(afterItem), plan })
-    } else if (sk.startsWith('PAGE#')) {
-      for (const fact of logs.get(pk)?.pageWritten(sk, decodePage(afterItem)) ?? [])
-        say(`${fact} (${pk} ${sk})`)
-    } else if (sk.startsWith('PID#')) {
-      const spilled = decodeSpilledProducer(afterItem)
-      const facts = logs.get(pk)?.producerSpilled(sk.slice('PID#'.length), spilled) ?? []
-      for (const fact of facts) say(`${fact} (${pk} ${sk})`)
-    } else if (sk.startsWith('LOSS#')) {
-      losses.set(keyOf(key), decodeLoss(afterItem))
-    } else if (pk === TOPICS) {
-      since.set(keyOf(key), writes)
-      const { topicId } = decodeTopic(sk, afterItem)
-      if (isBeingDeleted(afterItem)) listed.delete(topicId)
-      else listed.add(topicId)
-    } else if (pk === CONTROLLER.pk && sk === CONTROLLER.sk && beforeItem !== undefined) {
-      for (const fact of brokenInLease(decodeLease(beforeItem), decodeLease(afterItem))) say(fact)
-    } else if (sk.startsWith('NODE#') && beforeItem !== undefined) {
-      const [before, after] = [decodeNode(beforeItem), decodeNode(afterItem)]
-      if (after.incarnation !== before.incarnation) since.set(keyOf(key), writes)
-      for (const fact of brokenInNode(before, after)) say(`${fact} (${sk})`)
-      if (before.state === 'UP' || after.state !== 'UP') return
-      const changedAt = since.get(keyOf(key)) ?? 0
-      const wasThere = (name: string) => (since.get(name) ?? Number.MAX_SAFE_INTEGER) < changedAt
-      const told = headsNotTold(cluster.documents, {
-        nodeId: Number(sk.slice('NODE#'.length)),
-        node: after,
-        wasThere,
-      })
-      told.then((left) => sayAll(left, sk), fail)
-    }
+    if (after === undefined) removed(watch, key)
+    else if (sk === 'HEAD') {
+      const head = before === undefined ? undefined : decodeHead(before)
+      headWritten(watch, { pk, before: head, after: decodeHead(after), plan })
+    } else if (pk === TOPICS) topicWritten(watch, key, after)
+    else if (pk === CONTROLLER.pk && before !== undefined) clusterWritten(watch, key, { before, after })
+    else partitionWritten(watch, key, after)
   }
 }
 
-const keyOf = ({ pk, sk }: { readonly pk: string; readonly sk: string }) => `${pk}/${sk}`
+/** What is known of a cluster from the writes so far. */
+interface Watch {
+  readonly cluster: Cluster
+  readonly onTruncation: (pk: string, toOffset: number) => void
+  /** Of partitions whose first write was seen. */
+  readonly logs: Map<string, LogMirror>
+  readonly losses: Map<string, Loss>
+  /** When a head, a topic or a node's bucket was first known as it is, in writes. */
+  readonly since: Map<string, number>
+  /** Topics that there are: of any other one, whatever is left is only to be removed. */
+  readonly listed: Set<string>
+  writes: number
+  sayAll(facts: readonly string[], where: string): void
+  /** All stores are in memory: it is over before anything else happens. */
+  later(checking: Promise<readonly string[]>, where: string): void
+}
+
+function removed({ logs, sayAll }: Watch, { pk, sk }: Key): void {
+  if (sk === 'HEAD') logs.delete(pk)
+  if (sk.startsWith('PAGE#') && logs.has(pk))
+    sayAll(['C6: a page of a partition that there is was removed'], pk)
+}
+
+function headWritten(watch: Watch, { pk, before, after, plan }: HeadWrite): void {
+  const { cluster, logs, losses, listed, since, sayAll } = watch
+  if (before === undefined) {
+    logs.set(pk, newLogMirror())
+    since.set(pk, watch.writes)
+  }
+  const log = logs.get(pk)
+  sayAll([...brokenInHead(after), ...(log?.headWritten(before, after) ?? [])], pk)
+  if (before !== undefined) {
+    const { unclean } = cluster.configuration
+    const loss = losses.get(keyOf(lossKey(pk, after.leaderEpoch)))
+    const isListed = listed.has(partitionOfPk(pk)?.topicId ?? '')
+    sayAll(brokenInHeadWrite({ pk, before, after, plan }, { unclean, loss, isListed }), pk)
+    note(cluster, before, after)
+    if (after.logEndOffset < before.logEndOffset) watch.onTruncation(pk, after.logEndOffset)
+  }
+  if (log !== undefined) {
+    watch.later(brokenCopies(cluster, before, { head: after, batches: log.valid(after) }), pk)
+  }
+}
+
+/** What a partition has beside its head. */
+function partitionWritten({ logs, losses, sayAll }: Watch, key: Key, after: Item): void {
+  const { pk, sk } = key
+  const log = logs.get(pk)
+  if (sk.startsWith('LOSS#')) losses.set(keyOf(key), decodeLoss(after))
+  if (sk.startsWith('PAGE#')) sayAll(log?.pageWritten(sk, decodePage(after)) ?? [], `${pk} ${sk}`)
+  if (sk.startsWith('PID#')) {
+    const producer = sk.slice('PID#'.length)
+    sayAll(log?.producerSpilled(producer, decodeSpilledProducer(after)) ?? [], `${pk} ${sk}`)
+  }
+}
+
+function topicWritten({ since, listed, writes }: Watch, key: Key, after: Item): void {
+  const { topicId } = decodeTopic(key.sk, after)
+  since.set(keyOf(key), writes)
+  if (isBeingDeleted(after)) listed.delete(topicId)
+  else listed.add(topicId)
+}
+
+function clusterWritten(
+  watch: Watch,
+  key: Key,
+  items: { readonly before: Item; readonly after: Item },
+): void {
+  const { cluster, since, sayAll } = watch
+  if (key.sk === CONTROLLER.sk)
+    sayAll(brokenInLease(decodeLease(items.before), decodeLease(items.after)), key.sk)
+  if (!key.sk.startsWith('NODE#')) return
+  const [before, after] = [decodeNode(items.before), decodeNode(items.after)]
+  if (after.incarnation !== before.incarnation) since.set(keyOf(key), watch.writes)
+  sayAll(brokenInNode(before, after), key.sk)
+  if (before.state === 'UP' || after.state !== 'UP') return
+  const changedAt = since.get(keyOf(key)) ?? 0
+  const wasThere = (name: string) => (since.get(name) ?? Number.MAX_SAFE_INTEGER) < changedAt
+  const nodeId = Number(key.sk.slice('NODE#'.length))
+  watch.later(headsNotTold(cluster.documents, { nodeId, node: after, wasThere }), key.sk)
+}
+
+const keyOf = ({ pk, sk }: Key) => `${pk}/${sk}`
 
 /** Counts what a write of a head brought about. */
 function note(
