@@ -77,6 +77,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
     random.integer(0, 1) === 0 ? 0 : (oneIn[random.integer(0, oneIn.length - 1)] ?? 0)
   const of = <T>(...values: readonly [T, ...T[]]) => values[random.integer(0, values.length - 1)] ?? values[0]
   const unclean = random.integer(1, 6) === 1
+  const wipesAll = unclean && random.integer(1, 2) === 1
   const topicDelete = maybe(5, 15)
   return {
     seed,
@@ -86,7 +87,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
     replicationFactor: of(3, 3, 3, 2),
     minIsr: of(2, 2, 2, 1),
     unclean,
-    wipesAll: unclean && random.integer(1, 2) === 1,
+    wipesAll,
     environments: of(2, 3),
     producers: of(2, 3, 4, 12),
     consumers: random.integer(1, 2),
@@ -116,7 +117,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       nodeFails: of(20, 35, 60),
       nodeHangs: maybe(30, 60),
       nodeCut: maybe(40, 80),
-      wipe: maybe(20, 60),
+      wipe: wipesAll ? of(20, 60) : maybe(20, 60),
       wipeElected: maybe(2),
       move: maybe(10, 60),
       askUnclean: unclean ? maybe(40) : 0,
