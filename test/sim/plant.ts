@@ -48,6 +48,11 @@ export function bugNamed(wanted: string): PlantedBug {
   return found
 }
 
+/** Whether a run failed in a way that only a planted text which nobody could have meant does. */
+export function isNonsense(problem: string): boolean {
+  return /ReferenceError|SyntaxError/.test(problem)
+}
+
 /** What a loader read of a module. */
 export function textOf(source: unknown, file: string): string {
   if (typeof source === 'string') return source

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { isNonsense } from './plant.ts'
 import type { Job, Saying } from './zoo-work.ts'
 
 /** A seed that fails, and how. */
@@ -11,8 +12,6 @@ export interface Failure {
 
 /** A run that says nothing for so long goes round in circles without ever asking its ports. */
 const MAX_SILENT_MS = 180_000
-/** What only text that nobody could have meant does. */
-const NONSENSE = /ReferenceError|SyntaxError/
 
 /** Processes that run seeds, each one job after the other. */
 export interface Pool {
@@ -45,7 +44,7 @@ export function newPool(workers: number): Pool {
       if (isClosed) worker.end()
       else give(saying.isOver ? newWorker() : worker)
       if (saying.error !== undefined) throw new Error(`${job.bug ?? 'clean run'} ${saying.error}`)
-      if (saying.failure !== undefined && NONSENSE.test(saying.failure.problem)) {
+      if (saying.failure !== undefined && isNonsense(saying.failure.problem)) {
         throw new Error(`${job.bug ?? 'clean run'} is nonsense: ${saying.failure.problem}`)
       }
       return saying.failure
@@ -128,6 +127,7 @@ function runJob(child: ChildProcessWithoutNullStreams, job: Job): Promise<Outcom
   })
 }
 
+/** Node shows the line of code first, then the error. */
 function errorLine(complaint: string): string {
-  return complaint.split('\n').find((line) => line.includes('Error')) ?? complaint
+  return complaint.split('\n').find((line) => /^\[?\w*Error\b/.test(line)) ?? complaint
 }

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { isNonsense } from './plant.ts'
 import { importPlanted } from './plant-apart.ts'
 
 /** Seeds to run with a bug, or without one, until one of them fails. */
@@ -36,7 +37,7 @@ async function work({ bug, from, to }: Job): Promise<void> {
     const { problems } = await run.runSeed(seed)
     // What nobody waited for fails now or never.
     await new Promise((resolve) => setImmediate(resolve))
-    const [problem] = problems
+    const problem = problems.find(isNonsense) ?? problems[0]
     if (problem === undefined) continue
     say({ says: 'fails', seed, problem })
     return
