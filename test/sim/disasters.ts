@@ -100,7 +100,7 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
 }
 
 /** Whether every replica of every partition is in sync, lacks nothing, and is on a bucket that is known as it is. */
-export async function isWhole(cluster: Cluster): Promise<boolean> {
+async function isWhole(cluster: Cluster): Promise<boolean> {
   return (await whatIsMissing(cluster)).length === 0
 }
 
