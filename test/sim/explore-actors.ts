@@ -20,7 +20,8 @@ export interface Stage {
   send(batch: Batch): Promise<Sent>
   /** Runs the controller, which takes the storage nodes `cutFrom` for failed. */
   controller(cutFrom?: readonly number[]): Promise<void>
-  catchUp(): Promise<void>
+  /** Gives the replicas what they lack, but for those on the storage nodes `cutFrom`. */
+  catchUp(cutFrom?: readonly number[]): Promise<void>
   /** Has the replica that was assigned first lead. */
   preferFirst(): Promise<void>
   wipe(nodeId: number): Promise<void>
@@ -124,8 +125,10 @@ function newStage(role: Role): Stage {
   return {
     send: (batch) => send(role, batch),
     controller: (cutFrom = []) => inProcess({ cutFrom }, runController),
-    catchUp: () =>
-      inProcess({}, (deps) => catchUp(deps, { task: 'catchUp', topicName, topicId, partitionIndex: 0 })),
+    catchUp: (cutFrom = []) =>
+      inProcess({ cutFrom }, (deps) =>
+        catchUp(deps, { task: 'catchUp', topicName, topicId, partitionIndex: 0 }),
+      ),
     preferFirst: () =>
       inProcess({}, (deps) => electLeaders(deps, { electionType: 0, topics: null }).catch(refused)),
     wipe: (nodeId) => {

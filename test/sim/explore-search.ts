@@ -37,11 +37,18 @@ export interface Failure {
 interface Fork {
   readonly state: State
   readonly options: readonly Option[]
+  /** Who acted last, and how often others may still interrupt. */
+  readonly last: string
+  readonly switches: number
   next: number
 }
 
+/** Time as nobody in a scenario sees it. */
+const elapsedMs = performance.now.bind(performance)
 /** Longer than any order of a scenario: one that is longer goes round in circles. */
 const MAX_STEPS = 2000
+/** Switches between actors that could go on, in the orders that come first. */
+const MAX_SWITCHES = 2
 
 interface Search {
   readonly prepared: Prepared
@@ -50,13 +57,17 @@ interface Search {
   readonly endMs: number
   readonly course: Course
   readonly known: Set<string>
+  /** What was found of worlds at rest. */
+  readonly judged: Map<string, readonly string[]>
+  /** How often an actor may be interrupted by another one. */
+  readonly switches: number
   orders: number
   ends: number
 }
 
 /**
- * Tries every order of a scenario's calls until one fails: first one actor after the other, in each order of them; then all
- * without a fault, depth first, for half of the time at most; then with a fault at every place.
+ * Tries every order of a scenario's calls until one fails, depth first: without a fault, for half of the time at most, then
+ * with a fault at every place; of both those with few switches between actors first.
  *
  * It leaves orders out in these ways only, and loses no world at rest by any of them:
  * - a world that was there before is not gone on with (`nameOfState`: all that is stored, time, and all that each actor was
@@ -71,19 +82,19 @@ interface Search {
 export async function explore(scenario: Scenario, bounds: Bounds): Promise<Explored> {
   const prepared = await prepare(scenario)
   const facts = newFacts()
-  const startMs = performance.now()
+  const startMs = elapsedMs()
   const endMs = startMs + bounds.ms
   let sum: Explored | undefined
   for (let faults = 0; faults <= bounds.faults; faults += 1) {
     const part = bounds.faults - faults + 1
-    const ms = (endMs - performance.now()) / part
+    const ms = (endMs - elapsedMs()) / part
     const states = Math.ceil((bounds.states - (sum?.states ?? 0)) / part)
     const explored = await exploreWith({ prepared, facts }, { states, ms, faults })
     sum = sum === undefined ? explored : added(sum, explored)
     if (explored.failure !== undefined) break
   }
   if (sum === undefined) throw new Error('nothing was explored')
-  return { ...sum, seconds: (performance.now() - startMs) / 1000 }
+  return { ...sum, seconds: (elapsedMs() - startMs) / 1000 }
 }
 
 function added(a: Explored, b: Explored): Explored {
@@ -97,12 +108,13 @@ function added(a: Explored, b: Explored): Explored {
 }
 
 async function exploreWith(known: Pick<Search, 'prepared' | 'facts'>, bounds: Bounds): Promise<Explored> {
-  const endMs = performance.now() + bounds.ms
+  const endMs = elapsedMs() + bounds.ms
   const { locals, watch, setting } = known.prepared
   for (;;) {
     const course = newCourse({ setting, locals, facts: known.facts, watch })
-    const search = { ...known, bounds, endMs, course, known: new Set<string>(), ends: 0, orders: 0 }
-    const found = (await searchWholeActors(search)) ?? (await searchDeep(search))
+    const counts = { known: new Set<string>(), judged: new Map(), ends: 0, orders: 0 }
+    const search = { ...known, bounds, endMs, course, switches: Number.POSITIVE_INFINITY, ...counts }
+    const found = (await searchFewSwitches(search)) ?? (await searchDeep(search))
     if (found !== 'outdated') return found
   }
 }
@@ -110,25 +122,14 @@ async function exploreWith(known: Pick<Search, 'prepared' | 'facts'>, bounds: Bo
 /** `outdated`: there is a new fact, and all that was found out is of no worth. */
 type Found = Explored | 'outdated' | undefined
 
-/** Has one actor act as far as it can before the next one does, in each order of them. */
-async function searchWholeActors(search: Search): Promise<Found> {
-  const names = search.prepared.scenario.actors.map(({ name }) => name)
-  for (const order of permutations(names)) {
-    const rank = ({ actor }: Option) => order.indexOf(actor)
-    const forks: Fork[] = []
-    let state: State | undefined = await search.prepared.begin(search.bounds.faults)
-    while (state !== undefined) {
-      const fork = await goOn(search, state)
-      if (fork === undefined) break
-      const first = Math.min(...fork.options.map(rank))
-      fork.next = fork.options.findIndex((option) => rank(option) === first) + 1
-      forks.push(fork)
-      state = await fork.options[fork.next - 1]?.happen()
-    }
-    const found = await judged(search, forks)
-    if (found !== undefined) return found
-    // Each of them has states that the others have, and goes on from there in its own way.
-    search.known.clear()
+/** Most bugs need few switches between actors: orders with the fewest come first, for some of the time. */
+async function searchFewSwitches(search: Search): Promise<Found> {
+  const { bounds, endMs } = search
+  for (let switches = 0; switches <= MAX_SWITCHES; switches += 1) {
+    const untilMs = elapsedMs() + (endMs - elapsedMs()) / (2 * (MAX_SWITCHES + 1 - switches))
+    const few = { ...search, known: new Set<string>(), endMs: untilMs, switches, ends: 0 }
+    const found = await searchDeep({ ...few, bounds: { ...bounds, states: bounds.states / 4 } })
+    if (found === 'outdated' || found.failure !== undefined) return found
   }
   return undefined
 }
@@ -136,7 +137,7 @@ async function searchWholeActors(search: Search): Promise<Found> {
 async function searchDeep(search: Search): Promise<Explored | 'outdated'> {
   const { bounds, known } = search
   const forks: Fork[] = []
-  const first = await goOn(search, await search.prepared.begin(bounds.faults))
+  const first = await goOn(search, await search.prepared.begin(bounds.faults), undefined)
   if (first !== undefined) forks.push(first)
   for (let fork = first; fork !== undefined; fork = forks.at(-1)) {
     const option = fork.options[fork.next]
@@ -145,7 +146,7 @@ async function searchDeep(search: Search): Promise<Explored | 'outdated'> {
       continue
     }
     fork.next += 1
-    const next = await goOn(search, await option.happen())
+    const next = await goOn(search, await option.happen(), { fork, option })
     if (next !== undefined) {
       forks.push(next)
       if (forks.length < MAX_STEPS) continue
@@ -153,13 +154,13 @@ async function searchDeep(search: Search): Promise<Explored | 'outdated'> {
     }
     const found = await judged(search, forks)
     if (found !== undefined) return found
-    if (known.size >= bounds.states || performance.now() > search.endMs) return reportOf(search, false)
+    if (known.size >= bounds.states || elapsedMs() > search.endMs) return reportOf(search, false)
   }
   return (await judged(search, forks)) ?? reportOf(search, true)
 }
 
 /** Goes on until there is a choice in a state that is new; undefined when there never is: that is the end of an order. */
-async function goOn(search: Search, begin: State): Promise<Fork | undefined> {
+async function goOn(search: Search, begin: State, before: Before | undefined): Promise<Fork | undefined> {
   const { course, known, prepared, bounds } = search
   let state = begin
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
@@ -171,17 +172,41 @@ async function goOn(search: Search, begin: State): Promise<Fork | undefined> {
       state = await only.happen()
       continue
     }
-    const name = nameOfState(settled.state)
+    const turn = turnAfter(search, settled.options, before)
+    const isFree = turn.switches === Number.POSITIVE_INFINITY
+    const isAnyway = isFree || only === undefined
+    const name = `${nameOfState(settled.state)}${isAnyway ? '' : ` ${turn.last} ${turn.switches}`}`
     if (known.has(name)) return undefined
     known.add(name)
-    if (only !== undefined) return { ...settled, next: 0 }
+    if (only !== undefined) return { state: settled.state, ...turn, next: 0 }
     search.ends += 1
     course.onStep?.('everything is at rest')
-    course.problems.push(...(await judge(prepared, settled.state, bounds.faults)))
+    const verdict = search.judged.get(name) ?? (await judge(prepared, settled.state, bounds.faults))
+    search.judged.set(name, verdict)
+    course.problems.push(...verdict)
     return undefined
   }
   course.problems.push('does not come to rest')
   return undefined
+}
+
+interface Before {
+  readonly fork: Fork
+  readonly option: Option
+}
+
+/** Whose turn it is, and what may happen next: an actor that could go on is interrupted only so often. */
+function turnAfter(
+  search: Search,
+  options: readonly Option[],
+  before: Before | undefined,
+): Pick<Fork, 'options' | 'last' | 'switches'> {
+  const last = before?.option.actor ?? ''
+  const isSwitch = before !== undefined && last !== before.fork.last
+  const couldGoOn = before?.fork.options.some(({ actor }) => actor === before.fork.last) === true
+  const switches = (before?.fork.switches ?? search.switches) - (isSwitch && couldGoOn ? 1 : 0)
+  const own = options.filter(({ actor }) => actor === last)
+  return { last, switches, options: switches <= 0 && own.length > 0 ? own : options }
 }
 
 async function judged(search: Search, forks: readonly Fork[]): Promise<Found> {
@@ -195,34 +220,24 @@ async function judged(search: Search, forks: readonly Fork[]): Promise<Found> {
 }
 
 /** Everything that happens in one order, which begins anew for it. */
-async function stepsOf(
-  { prepared, facts, bounds }: Search,
-  choices: readonly number[],
-): Promise<readonly string[]> {
-  const again = await prepare(prepared.scenario)
-  const { setting, locals, watch, begin } = again
-  const course = newCourse({ setting, locals, facts, watch })
-  const search = {
-    prepared: again,
-    facts,
-    bounds,
-    endMs: 0,
-    course,
-    known: new Set<string>(),
-    ends: 0,
-    orders: 0,
-  }
+async function stepsOf(failed: Search, choices: readonly number[]): Promise<readonly string[]> {
+  const prepared = await prepare(failed.prepared.scenario)
+  const { setting, locals, watch } = prepared
+  const course = newCourse({ setting, locals, facts: failed.facts, watch })
+  const search: Search = { ...failed, prepared, course, known: new Set(), judged: new Map() }
   const steps: string[] = []
   course.onStep = (step) => steps.push(step)
-  let state = await begin(bounds.faults)
+  let state = await prepared.begin(failed.bounds.faults)
+  let before: Before | undefined
   for (const chosen of choices) {
-    const fork = await goOn(search, state)
+    const fork = await goOn(search, state, before)
     const option = fork?.options[chosen]
-    if (option === undefined) break
-    steps.push(`${String(chosen).padStart(2)} of ${String(fork?.options.length).padEnd(2)} ${option.what}`)
+    if (fork === undefined || option === undefined) break
+    steps.push(`${String(chosen).padStart(2)} of ${String(fork.options.length).padEnd(2)} ${option.what}`)
     state = await option.happen()
+    before = { fork, option }
   }
-  await goOn(search, state)
+  await goOn(search, state, before)
   for (const { value, outcome, offset, errorName } of state.locals.flatMap(({ sent }) => sent)) {
     steps.push(`${value}: ${outcome} ${outcome === 'ok' ? offset : errorName}`)
   }
@@ -232,9 +247,4 @@ async function stepsOf(
 function reportOf({ prepared, orders, ends, known }: Search, isComplete: boolean): Explored {
   const { name } = prepared.scenario
   return { name, orders, ends, states: known.size, isComplete, failure: undefined, seconds: 0 }
-}
-
-function permutations<T>(items: readonly T[]): readonly (readonly T[])[] {
-  if (items.length < 2) return [items]
-  return items.flatMap((item, at) => permutations(items.toSpliced(at, 1)).map((rest) => [item, ...rest]))
 }
