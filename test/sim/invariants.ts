@@ -144,7 +144,8 @@ function clusterWritten(
   const [before, after] = [decodeNode(items.before), decodeNode(items.after)]
   if (after.incarnation !== before.incarnation) since.set(keyOf(key), watch.writes)
   sayAll(brokenInNode(before, after), key.sk)
-  if (before.state === 'UP' || after.state !== 'UP') return
+  // One that went DOWN before all heads knew its bucket comes UP with that walk still ahead.
+  if (before.state !== 'RECOVERING' || after.state !== 'UP') return
   const changedAt = since.get(keyOf(key)) ?? 0
   const wasThere = (name: string) => (since.get(name) ?? Number.MAX_SAFE_INTEGER) < changedAt
   const nodeId = Number(key.sk.slice('NODE#'.length))
