@@ -44,13 +44,15 @@ export async function judge(prepared: Prepared, state: State, faults: number): P
   if (!(await isWhole())) problems.push(`not whole: ${facts(await headNow())}`)
   if (problems.length > 0) return problems
   const stored = await documents.list(pk, { ...ALL_LOSSES, limit: 100, direction: 'ascending' })
-  const lostFrom = Math.min(...stored.map(({ item }) => decodeLoss(item).fromOffset))
+  const losses = stored.map(({ item }) => decodeLoss(item))
+  const isLost = (offset: number) =>
+    losses.some(({ fromOffset, committedTo }) => offset >= fromOffset && offset < committedTo)
   const log = new Map<number, string>()
   const reader = { name: 'reader', act: (stage: Stage) => readLog(stage, topic, log) }
   const read = await actQuietly(ended, reader, setting)
   // Of two tries of one record that are under way at once, one may have no effect and the other one have it.
   const mayBeThere = new Set(ended.sent.filter(({ outcome }) => outcome !== 'fail').map(({ value }) => value))
-  const past = { wasTruncated: state.wasTruncated, lostFrom }
+  const past = { wasTruncated: state.wasTruncated, isLost }
   const places = ended.sent
     .filter(({ outcome, value }) => outcome !== 'fail' || !mayBeThere.has(value))
     .flatMap((sent) => placesOf(sent, log, past))
@@ -81,8 +83,8 @@ async function sendMore(stage: Stage, before: readonly Sent[]): Promise<void> {
 
 interface Past {
   readonly wasTruncated: boolean
-  /** Readers were told that what lay from here on may be lost. */
-  readonly lostFrom: number
+  /** Whether readers were told that what they counted on at an offset may be lost. */
+  readonly isLost: (offset: number) => boolean
 }
 
 function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): readonly string[] {
@@ -92,7 +94,7 @@ function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): rea
   if (value.startsWith('more') && outcome !== 'ok') return [`${value} was not acknowledged: ${errorName}`]
   if (outcome === 'fail' && places.length > 0)
     return [`${value} had no effect, it was said (${errorName}), and is at ${places}`]
-  if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || offset >= past.lostFrom) return []
+  if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || past.isLost(offset)) return []
   if (offset >= 0 && places[0] !== offset)
     return [`${value} was acknowledged at ${offset}, and is at ${places}`]
   return places.length === 0 ? [`${value} was acknowledged, and is lost`] : []

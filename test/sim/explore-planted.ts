@@ -9,6 +9,7 @@ export const PLANTED: readonly Planted[] = [
   { scenario: 'C1', bug: 'truncated-lineage-kept' },
   { scenario: 'C1', bug: 'truncated-batches-stay-in-tail' },
   { scenario: 'C1b', bug: 'success-without-high-watermark' },
+  { scenario: 'C2', bug: 'success-without-lineage' },
   { scenario: 'C2', bug: 'elected-at-the-old-log-end' },
   { scenario: 'C4', bug: 'unknown-outcome-sent-again' },
   { scenario: 'C17', bug: 'eviction-not-fenced' },

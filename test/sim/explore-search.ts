@@ -78,6 +78,9 @@ interface Search {
  *   tried in place of that step;
  * - an answer is lost by a write that arrives late, at once; a crash before a write is one after the write before; who did
  *   nothing yet is frozen or begins later, which is the same.
+ *
+ * What it does not try: of what a process asks for at once, that on which nobody else is dependent is answered first; and
+ * time passes only when nothing else can happen.
  */
 export async function explore(scenario: Scenario, bounds: Bounds): Promise<Explored> {
   const prepared = await prepare(scenario)

@@ -10,6 +10,7 @@ const BOUNDS = { states: 4000, ms: 1000, faults: 1 }
 const QUICK: ReadonlySet<string> = new Set([
   'truncated-batches-stay-in-tail',
   'success-without-high-watermark',
+  'success-without-lineage',
   'eviction-not-fenced',
   'joining-miss-forgotten',
   'trim-of-own-entries',
