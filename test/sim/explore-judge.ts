@@ -45,8 +45,9 @@ export async function judge(prepared: Prepared, state: State, faults: number): P
   if (problems.length > 0) return problems
   const stored = await documents.list(pk, { ...ALL_LOSSES, limit: 100, direction: 'ascending' })
   const losses = stored.map(({ item }) => decodeLoss(item))
-  const isLost = (offset: number) =>
-    losses.some(({ fromOffset, committedTo }) => offset >= fromOffset && offset < committedTo)
+  // Without a copy elsewhere, what its leader alone acknowledged goes with it.
+  const isLost = ({ acks, offset }: Sent) =>
+    losses.some(({ fromOffset, committedTo }) => offset >= fromOffset && (acks === 1 || offset < committedTo))
   const log = new Map<number, string>()
   const reader = { name: 'reader', act: (stage: Stage) => readLog(stage, topic, log) }
   const read = await actQuietly(ended, reader, setting)
@@ -83,8 +84,8 @@ async function sendMore(stage: Stage, before: readonly Sent[]): Promise<void> {
 
 interface Past {
   readonly wasTruncated: boolean
-  /** Whether readers were told that what they counted on at an offset may be lost. */
-  readonly isLost: (offset: number) => boolean
+  /** Whether it is recorded that a record may be lost, which was promised no more than that. */
+  readonly isLost: (sent: Sent) => boolean
 }
 
 function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): readonly string[] {
@@ -94,7 +95,7 @@ function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): rea
   if (value.startsWith('more') && outcome !== 'ok') return [`${value} was not acknowledged: ${errorName}`]
   if (outcome === 'fail' && places.length > 0)
     return [`${value} had no effect, it was said (${errorName}), and is at ${places}`]
-  if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || past.isLost(offset)) return []
+  if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || past.isLost(sent)) return []
   if (offset >= 0 && places[0] !== offset)
     return [`${value} was acknowledged at ${offset}, and is at ${places}`]
   return places.length === 0 ? [`${value} was acknowledged, and is lost`] : []
