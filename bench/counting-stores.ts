@@ -35,7 +35,8 @@ function countingNode(
   return {
     location: node.location,
     put: (key, chunks, signal) => told(`PUT ${folderOf(key)}`, () => node.put(key, chunks, signal)),
-    putIfAbsent: (key, chunks) => told(`PUT ${folderOf(key)}`, () => node.putIfAbsent(key, chunks)),
+    putIfAbsent: (key, chunks, signal) =>
+      told(`PUT ${folderOf(key)}`, () => node.putIfAbsent(key, chunks, signal)),
     get: (key, range, signal) => told(`GET ${folderOf(key)}`, () => node.get(key, range, signal)),
     copyFrom: (location, key, signal) =>
       told(`COPY ${folderOf(key)}`, () => node.copyFrom(location, key, signal)),

@@ -1,12 +1,6 @@
-import { randomBytes, systemClock } from '../functions/system.ts'
 import { nodeCodecs } from '../shared/codecs/node-codecs.ts'
 import { endHoldDown } from '../shared/core/storage-node.ts'
-import { openInMemory } from '../shared/embedded/data-directory.ts'
-import { faultableNodes } from '../shared/embedded/faultable-nodes.ts'
-import { parseClusterConfigs } from '../shared/protocol/cluster-configs.ts'
 import { encodeBatch } from '../shared/protocol/encode-batch.ts'
-import { LIMITS } from '../shared/protocol/limits.ts'
-import { bootCluster } from '../shared/service/boot-cluster.ts'
 import { newCaches } from '../shared/service/caches.ts'
 import { catchUp } from '../shared/service/catch-up.ts'
 import { controllerTick, runController } from '../shared/service/controller.ts'
@@ -15,7 +9,8 @@ import type { Deps } from '../shared/service/deps.ts'
 import { metadata } from '../shared/service/metadata.ts'
 import { produce } from '../shared/service/produce.ts'
 import { nodeKey } from '../shared/store/keys.ts'
-import type { Task } from '../shared/store/task-trigger.ts'
+import { nodeTroubles } from '../test/support/node-troubles.ts'
+import { testDeps } from '../test/support/test-deps.ts'
 import { countingStores } from './counting-stores.ts'
 
 /** What one thing that happens calls: how often, by operation. */
@@ -34,7 +29,7 @@ const PARTITIONS = [0, 1, 2]
  */
 export async function countFailover(): Promise<readonly FailoverStep[]> {
   const cluster = await newCluster()
-  const { deps, faults, triggered, counted } = cluster
+  const { deps, troubles, triggered, counted } = cluster
   const steps: FailoverStep[] = []
   const count = async (name: string, run: () => Promise<unknown>) => {
     steps.push({ name, calls: await counted(run) })
@@ -51,14 +46,14 @@ export async function countFailover(): Promise<readonly FailoverStep[]> {
   await count('append, acks=1', () => append(deps, { acks: 1, partitionIndex: 0 }))
 
   const node = await leaderOf(deps, 0)
-  faults.set(node, 'fail')
+  troubles.set(node, 'fails')
   await count('append to the failed leader', () => refused(append(deps, { acks: -1, partitionIndex: 0 })))
   await count('failover', controller)
   await count('append to the next leader', () => append(deps, { acks: -1, partitionIndex: 0 }))
   await count('append that lost a follower', () => append(deps, { acks: -1, partitionIndex: 1 }))
   await count('tick, a node is down', tick)
 
-  faults.set(node, undefined)
+  troubles.set(node, undefined)
   await deps.documents.update(nodeKey(node), endHoldDown())
   triggered.length = 0
   await count('rejoin', controller)
@@ -69,38 +64,15 @@ export async function countFailover(): Promise<readonly FailoverStep[]> {
   return steps
 }
 
-/** A service on a store that counts, its nodes' faults, and what was asked of others. */
+/** A service on a store that counts, its nodes' troubles, and what was asked of others. */
 async function newCluster() {
-  const stores = openInMemory({ nodes: NODES })
-  const faults = faultableNodes(stores.nodes)
+  const plain = await testDeps({ nodes: NODES })
+  const troubles = nodeTroubles(plain)
   let calls: Record<string, number> = {}
-  const { documents, nodes } = countingStores(
-    { documents: stores.documents, nodes: faults.nodes },
-    (operation) => {
-      calls[operation] = (calls[operation] ?? 0) + 1
-    },
-  )
-  const triggered: Task[] = []
-  const { clusterId } = await bootCluster({ documents, nodes, clock: systemClock, randomBytes })
-  const deps: Deps = {
-    clusterId,
-    documents,
-    nodes,
-    tasks: {
-      trigger: async (task) => {
-        triggered.push(task)
-      },
-    },
-    environmentId: 'bench',
-    codecs: nodeCodecs,
-    clock: systemClock,
-    randomBytes,
-    configs: parseClusterConfigs({}, NODES),
-    limits: LIMITS,
-    maxFetchWaitMs: 0,
-    caches: newCaches(),
-    log: { warn: () => {}, error: () => {} },
-  }
+  const counting = countingStores(plain, (operation) => {
+    calls[operation] = (calls[operation] ?? 0) + 1
+  })
+  const deps: Deps = { ...plain, ...counting }
   const topic = {
     name: TOPIC,
     numPartitions: PARTITIONS.length,
@@ -110,8 +82,8 @@ async function newCluster() {
   }
   await createTopics(deps, { topics: [topic], validateOnly: false })
   // New partitions are looked at once.
-  const nowMs = () => systemClock.nowMs() + LIMITS.newHeadDueMs
-  await runController({ ...deps, caches: newCaches(), clock: { ...systemClock, nowMs } })
+  plain.clock.set(plain.clock.nowMs() + plain.limits.newHeadDueMs)
+  await runController({ ...deps, caches: newCaches() })
   const counted = async (run: () => Promise<unknown>) => {
     calls = {}
     await run()
@@ -119,7 +91,7 @@ async function newCluster() {
     calls = {}
     return counts
   }
-  return { deps, faults, triggered, counted }
+  return { deps, troubles, triggered: plain.triggered, counted }
 }
 
 /** Throws the name of the error when the batch was not acknowledged. */

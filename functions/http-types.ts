@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly body: Uint8Array
   /** Aborts when the client has gone away: nobody waits for the answer. */
   readonly signal?: AbortSignal
+  /** When the client is answered without this answer. */
+  readonly deadlineMs?: number
 }
 
 /** An answer as bytes: the chunks of `body` are sent one after the other. */

@@ -65,7 +65,7 @@ async function respond(context: Context, request: HttpRequest): Promise<HttpResp
     checkWireSize(request)
     const mediaType = checkedMediaType(handler, request)
     return await handler.run(
-      { ...deps, clock: clockOfRequest(deps.clock) },
+      { ...deps, clock: clockOfRequest(deps.clock), deadlineMs: request.deadlineMs },
       {
         params: match.params,
         query: request.query,

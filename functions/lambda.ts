@@ -43,10 +43,13 @@ export function lambdaHandler(options: LambdaOptions): LambdaHandler {
       request.response = await errorResult(request.event, request.error)
     })
     .handler(async (event: LambdaHttpEvent, context: LambdaContext) => {
-      const waiting = systemClock.timeout(Math.max(0, context.getRemainingTimeInMillis() - WAIT_RESERVE_MS))
+      const leftMs = context.getRemainingTimeInMillis()
+      // What goes on after the answer goes on in the next invocation, which may be hours later.
+      const deadlineMs = systemClock.nowMs() + leftMs - ANSWER_RESERVE_MS
+      const waiting = systemClock.timeout(Math.max(0, leftMs - WAIT_RESERVE_MS))
       try {
         const answer = await service()
-        const request = toHttpRequest(event, waiting.signal)
+        const request = { ...toHttpRequest(event, waiting.signal), deadlineMs }
         return await toLambdaResult(await answer(request), request)
       } finally {
         waiting.cancel()

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { CopyObjectCommand, GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { LIMITS } from '../protocol/limits.ts'
 import type { ByteRange, ObjectStore } from '../store/object-store.ts'
-import { orAborted, withDeadline } from './deadline.ts'
+import { orAborted } from './deadline.ts'
 import { isNamed, orStorageError } from './s3-errors.ts'
 
 /**
@@ -20,8 +20,10 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
         }),
       ),
 
-    putIfAbsent: (key, chunks) =>
-      orStorageError(`object not written key=${key}`, () => putIfAbsent(client, bucket, key, chunks)),
+    putIfAbsent: (key, chunks, signal) =>
+      orStorageError(`object not written key=${key}`, () =>
+        orAborted(signal, (abortSignal) => putIfAbsent({ client, bucket, key }, chunks, abortSignal)),
+      ),
 
     get: (key, range, signal) =>
       orStorageError(`object not read key=${key}`, () =>
@@ -42,16 +44,13 @@ interface S3Object {
 }
 
 async function putIfAbsent(
-  client: S3Client,
-  bucket: string,
-  key: string,
+  { client, bucket, key }: S3Object,
   chunks: readonly Uint8Array[],
+  signal: AbortSignal,
 ): Promise<boolean> {
   for (let tries = 1; ; tries += 1) {
     try {
-      await withDeadline(LIMITS.putTimeoutMs, (abortSignal) =>
-        client.send(putCommand(bucket, key, chunks, '*'), { abortSignal }),
-      )
+      await client.send(putCommand(bucket, key, chunks, '*'), { abortSignal: signal })
       return true
     } catch (error) {
       if (isNamed(error, 'PreconditionFailed')) return false

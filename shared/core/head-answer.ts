@@ -1,4 +1,5 @@
 import type { ErrorName } from '../protocol/error-table.ts'
+import { murmur2 } from '../protocol/murmur2.ts'
 import { type BatchSequence, packReference } from './batch-reference.ts'
 import {
   appendMovesHighWatermark,
@@ -127,8 +128,14 @@ export function findSequence(
   })
 }
 
-/** The producer to make room with: in nobody's tail entry, below the high watermark, its last batch the oldest. */
-export function producerToSpill(head: Head): string | undefined {
+/** Of so many that may leave, those whose last batches are oldest, one does: handlers at once would else all take the same. */
+const SPILL_CHOICE = 8
+
+/**
+ * The producer to make room with for another one: in nobody's tail entry, below the high watermark, its last batch among
+ * the oldest; which of those is up to the other one's id.
+ */
+export function producerToSpill(head: Head, producerId: number): string | undefined {
   const inTail = new Set(Object.values(head.tail))
   const candidates = Object.entries(head.producerOffsets).filter(
     ([producer, lastBaseOffset]) =>
@@ -136,7 +143,9 @@ export function producerToSpill(head: Head): string | undefined {
       !inTail.has(lastBaseOffset) &&
       head.openTransactions[producer] === undefined,
   )
-  return candidates.sort(([, a], [, b]) => a - b)[0]?.[0]
+  const oldest = candidates.sort(([, a], [, b]) => a - b).slice(0, SPILL_CHOICE)
+  const hash = murmur2(new TextEncoder().encode(producerKey(producerId))) >>> 0
+  return oldest[hash % oldest.length]?.[0]
 }
 
 function ownBatch(head: Head, { reference }: PlannedAppend): LocatedBatch | undefined {

@@ -39,7 +39,8 @@ function faultableNode(node: ObjectStore, switchAt: SwitchAt): ObjectStore {
   return {
     location: node.location,
     put: (key, chunks, signal) => unlessFaulty(own, signal, () => node.put(key, chunks, signal)),
-    putIfAbsent: (key, chunks) => unlessFaulty(own, undefined, () => node.putIfAbsent(key, chunks)),
+    putIfAbsent: (key, chunks, signal) =>
+      unlessFaulty(own, signal, () => node.putIfAbsent(key, chunks, signal)),
     get: (key, range, signal) => unlessFaulty(own, signal, () => node.get(key, range, signal)),
     copyFrom: (source, key, signal) =>
       unlessFaulty([...own, switchAt.get(source)], signal, () => node.copyFrom(source, key, signal)),
@@ -49,7 +50,7 @@ function faultableNode(node: ObjectStore, switchAt: SwitchAt): ObjectStore {
 /** What `call` answers, unless one of the nodes that take part in it is out of order. */
 function unlessFaulty<Answer>(
   switches: readonly (FaultSwitch | undefined)[],
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   call: () => Promise<Answer>,
 ): Promise<Answer> {
   const failing = switches.find((each) => each?.fault() === 'fail')
@@ -61,7 +62,7 @@ interface FaultSwitch {
   fault(): NodeFault | undefined
   set(fault: NodeFault | undefined): void
   /** Rejects as the fault has it. */
-  refuse(signal: AbortSignal | undefined): Promise<never>
+  refuse(signal: AbortSignal): Promise<never>
 }
 
 function faultSwitch(nodeId: number): FaultSwitch {
@@ -78,12 +79,12 @@ function faultSwitch(nodeId: number): FaultSwitch {
       new Promise((_, reject) => {
         const end = () => {
           hanging.delete(end)
-          signal?.removeEventListener('abort', end)
+          signal.removeEventListener('abort', end)
           reject(new KafkaError('KAFKA_STORAGE_ERROR', `storage node is out of order node=${nodeId}`))
         }
-        if (current === 'fail' || signal?.aborted) return end()
+        if (current === 'fail' || signal.aborted) return end()
         hanging.add(end)
-        signal?.addEventListener('abort', end)
+        signal.addEventListener('abort', end)
       }),
   }
 }

@@ -30,11 +30,12 @@ export function fileObjectStore(directory: string, options: { durability: Durabi
         await writeFile(path, chunks, { root: directory, durability, signal })
       }),
 
-    putIfAbsent: (key, chunks) =>
+    putIfAbsent: (key, chunks, signal) =>
       onFile('object not written', directory, key, async (path) => {
+        throwIfAborted(signal)
         // A link takes the name with all its bytes or not at all.
         const unfinished = unfinishedFile(path)
-        await writeFile(unfinished, chunks, { root: directory, durability, signal: undefined })
+        await writeFile(unfinished, chunks, { root: directory, durability, signal })
         try {
           return await linkIfAbsent(unfinished, path, durability)
         } finally {

@@ -21,8 +21,9 @@ export function memoryObjectStore(buckets: MemoryBuckets, location: string): Obj
       objects.set(key, Buffer.concat(chunks))
     },
 
-    putIfAbsent: async (key, chunks) => {
+    putIfAbsent: async (key, chunks, signal) => {
       assertObjectKey(key)
+      throwIfAborted(signal)
       if (objects.has(key)) return false
       objects.set(key, Buffer.concat(chunks))
       return true

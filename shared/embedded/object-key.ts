@@ -19,7 +19,7 @@ export function assertObjectKey(key: string): void {
  *
  * @throws KafkaError KAFKA_STORAGE_ERROR when `signal` has aborted
  */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted)
     throw new KafkaError('KAFKA_STORAGE_ERROR', 'storage call aborted', { cause: signal.reason })
 }

@@ -32,7 +32,7 @@ export async function writeFile(
   options: {
     readonly root: string
     readonly durability: Durability
-    readonly signal: AbortSignal | undefined
+    readonly signal: AbortSignal
   },
 ): Promise<void> {
   const { durability, signal } = options
@@ -113,11 +113,7 @@ function removeUnlessReplaced(path: string, file: number): void {
   if (named?.ino === fs.fstatSync(file).ino) fs.rmSync(path, { force: true })
 }
 
-async function writeAll(
-  file: number,
-  chunks: readonly Uint8Array[],
-  signal: AbortSignal | undefined,
-): Promise<number> {
+async function writeAll(file: number, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   let left = chunks
   for (let written = 0; written < bytes; ) {

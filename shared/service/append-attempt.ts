@@ -5,6 +5,7 @@ import { append, type PlannedAppend } from '../core/head-commands.ts'
 import { producerKey } from '../core/producer-state.ts'
 import type { BatchHeader } from '../protocol/batch-header.ts'
 import { assert, KafkaError } from '../protocol/kafka-error.ts'
+import { throwIfAnswered } from './deadline.ts'
 import type { Deps } from './deps.ts'
 import { findReference } from './find-batch.ts'
 import { partitionName, requireHead, updateHead } from './heads.ts'
@@ -57,10 +58,13 @@ export async function judgeSequenceNow(appending: Appending): Promise<Refusal | 
 /**
  * One conditional write of the head, by which the replicas `missed` have the batch not; a refusal leaves the head that
  * refused in `appending.head`.
+ *
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the request was answered by now
  */
 export async function tryAppend(appending: Appending, missed: readonly string[]): Promise<Attempt> {
   const { deps, copied } = appending
   const { partition } = copied.batch
+  throwIfAnswered(deps)
   const planned = plan(appending, missed)
   try {
     const verdict = await updateHead(deps, partition, append(planned))

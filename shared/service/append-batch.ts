@@ -19,7 +19,7 @@ import { makeRoom } from './make-room.ts'
 import { pageTailWhenDue } from './page-tail.ts'
 import type { ProduceTerms } from './prepare-batch.ts'
 import { asKafkaError } from './rows.ts'
-import { spillOneProducer } from './spill-producer.ts'
+import { makeRoomForProducer } from './spill-producer.ts'
 import { wakeCatchUp } from './wake.ts'
 import { type CopiedBatch, placeInWal } from './wal-copies.ts'
 
@@ -86,7 +86,9 @@ async function appendUntilDone(appending: Appending): Promise<Appended | undefin
         break
       }
       default:
-        await prepareNextTry(appending, outcome)
+        if (outcome.because === 'error' || tries + 1 < deps.limits.maxAppendTries) {
+          await prepareNextTry(appending, outcome)
+        }
     }
   }
   throw new KafkaError('KAFKA_STORAGE_ERROR', `head changed at every try partition=${nameOf(appending)}`)
@@ -129,7 +131,7 @@ async function prepareNextTry(
   appending: Appending,
   refusal: Exclude<Refusal, { because: 'applied' | 'gone' | 'duplicate' }>,
 ): Promise<void> {
-  const { deps, copied } = appending
+  const { deps, terms, copied } = appending
   const { partition } = copied.batch
   switch (refusal.because) {
     case 'error':
@@ -144,7 +146,10 @@ async function prepareNextTry(
       appending.head = await makeRoom(deps, partition, appending.head)
       return
     case 'crowded':
-      appending.head = await spillOneProducer(deps, partition, appending.head)
+      appending.head = await makeRoomForProducer(deps, partition, appending.head, {
+        producerId: copied.batch.header.producerId,
+        timeoutMs: terms.timeoutMs,
+      })
       return
     case 'moved':
       return

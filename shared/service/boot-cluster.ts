@@ -1,12 +1,11 @@
 import { newStorageNode } from '../core/storage-node.ts'
-import { ULID_RANDOM_BYTES, ulidBytes, ulidText } from '../core/ulid.ts'
 import { toBase64url } from '../protocol/base64url.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { decodeCluster, decodeNode, encodeCluster, encodeNode } from '../store/items/cluster-item.ts'
-import { ALL_NODES, CLUSTER_META, INCARNATION_OBJECT, nodeKey } from '../store/keys.ts'
+import { ALL_NODES, CLUSTER_META, nodeKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
-import { readIncarnation } from './incarnation.ts'
+import { nameBucket, readIncarnation } from './incarnation.ts'
 
 type BootDeps = Pick<Deps, 'documents' | 'nodes' | 'clock' | 'randomBytes'>
 
@@ -81,17 +80,10 @@ async function readCluster(deps: BootDeps) {
 async function registerNode(deps: BootDeps, nodeId: number, zone: string): Promise<void> {
   const incarnationId = await nameBucket(deps, nodeId).catch((cause: unknown) => {
     if (!isStorageError(cause)) throw cause
-    const fact = 'storage node does not answer, and must to be registered'
+    const fact = 'storage node does not answer, and is to be registered'
     throw new KafkaError('KAFKA_STORAGE_ERROR', `${fact} node=${nodeId}`, { cause })
   })
   await deps.documents.put(nodeKey(nodeId), encodeNode(newStorageNode({ zone, incarnationId })), 'absent')
-}
-
-/** The incarnation that the bucket has, or is given now. */
-async function nameBucket(deps: BootDeps, nodeId: number): Promise<string> {
-  const fresh = ulidText(ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES)))
-  await deps.nodes.get(nodeId)?.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)])
-  return (await readIncarnation(deps, nodeId, LIMITS.putTimeoutMs)) ?? fresh
 }
 
 async function findChanged(

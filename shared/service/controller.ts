@@ -29,8 +29,9 @@ export async function runController(deps: Deps): Promise<void> {
         const walk = await walkTopics(control)
         const lost = await giveUpLostCopies(control)
         const due = await reconcileDue(control)
-        if (walk.done + lost + due.done + walk.failed + due.failed === 0) return
-        if (walk.failed + due.failed > 0) failedRounds += 1
+        const failed = walk.failed + lost.failed + due.failed
+        if (walk.done + lost.done + due.done + failed === 0) return
+        if (failed > 0) failedRounds += 1
         if (failedRounds >= MAX_FAILED_ROUNDS) return
       }
     })

@@ -2,6 +2,7 @@ import { type CopyStep, nextCopyStep } from '../core/copy-step.ts'
 import { type Head, writeTargets } from '../core/head.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Appending } from './append-attempt.ts'
+import { throwIfAnswered } from './deadline.ts'
 import { partitionName, requireHead } from './heads.ts'
 import { unready } from './prepare-batch.ts'
 import { shrinkIsr } from './shrink-isr.ts'
@@ -13,6 +14,7 @@ import { beginCopies, graceEndMs, outcomeOf, whenOneEnds } from './wal-copies.ts
  * replicas that cannot be written had to leave.
  *
  * @throws KafkaError LEADER_NOT_AVAILABLE, NOT_ENOUGH_REPLICAS when the head cannot take the batch
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the request was answered by now
  * @throws KafkaError KAFKA_STORAGE_ERROR when the leader cannot be written, NOT_ENOUGH_REPLICAS when too many others cannot
  */
 export async function copyToReplicas(appending: Appending): Promise<readonly string[]> {
@@ -25,6 +27,8 @@ export async function copyToReplicas(appending: Appending): Promise<readonly str
     if (error !== undefined) throw error
     beginCopies(copies, writeTargets(head))
     const step = await wait(head)
+    // A PUT that is not tried again has not failed twice.
+    throwIfAnswered(deps)
     switch (step.step) {
       case 'append':
         return step.missed

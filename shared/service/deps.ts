@@ -42,6 +42,8 @@ export interface Deps {
   readonly limits: Limits
   /** The longest a fetch may wait here: a waiting Lambda costs more than asking again. */
   readonly maxFetchWaitMs: number
+  /** When this request is answered, whatever it has come to; undefined: when it is done. */
+  readonly deadlineMs?: number | undefined
   readonly caches: Caches
   readonly log: Logger
 }

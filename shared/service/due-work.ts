@@ -8,9 +8,9 @@ import type { Control } from './control.ts'
 import { finishDeletion } from './delete-topics.ts'
 import type { Deps } from './deps.ts'
 import { expireGroup } from './group-expiry.ts'
+import { countFailure } from './leave-out.ts'
 import { reconcileEach } from './reconcile-each.ts'
-import { asKafkaError } from './rows.ts'
-import { allTopics } from './topics.ts'
+import { topicsById } from './topics.ts'
 
 /** The shards of the index of due work. */
 export const DUE_SHARDS = [0, 1, 2, 3] as const
@@ -35,14 +35,14 @@ export async function reconcileDue(control: Control): Promise<Work> {
   if (heads.length > 0) failed += await reconcileHeads(control, heads)
   const failures = await concurrently(groups, deps.limits.parallelDocuments, async (groupId) => {
     await control.renew()
-    return countFailure(deps, 'group did not expire', { groupId }, () => expireGroup(deps, groupId))
+    const leftOut = { fact: 'group did not expire', about: { groupId } }
+    return countFailure(deps, leftOut, () => expireGroup(deps, groupId))
   })
   failed += failures.reduce((sum, count) => sum + count, 0)
   for (const name of names) {
     await control.renew()
-    failed += await countFailure(deps, 'topic was not deleted', { topic: name }, () =>
-      finishDeletionOf(deps, name),
-    )
+    const leftOut = { fact: 'topic was not deleted', about: { topic: name } }
+    failed += await countFailure(deps, leftOut, () => finishDeletionOf(deps, name))
   }
   return { done: keys.length, failed }
 }
@@ -51,7 +51,7 @@ type HeadName = NonNullable<ReturnType<typeof partitionOfPk>>
 
 async function reconcileHeads(control: Control, heads: readonly HeadName[]): Promise<number> {
   const { deps } = control
-  const topics = new Map((await allTopics(deps)).map((topic) => [topic.topicId, topic]))
+  const topics = await topicsById(deps)
   const failed = await reconcileEach(
     control,
     heads.flatMap(({ topicId, partitionIndex }) => {
@@ -60,14 +60,11 @@ async function reconcileHeads(control: Control, heads: readonly HeadName[]): Pro
     }),
   )
   const orphans = heads.filter(({ topicId }) => !topics.has(topicId))
-  const postponed = await concurrently(
-    orphans,
-    deps.limits.parallelDocuments,
-    ({ topicId, partitionIndex }) =>
-      countFailure(deps, 'head without a topic was not postponed', { topicId, partitionIndex }, () =>
-        postpone(control, topicId, partitionIndex),
-      ),
-  )
+  const postponed = await concurrently(orphans, deps.limits.parallelDocuments, (about) => {
+    const { topicId, partitionIndex } = about
+    const leftOut = { fact: 'head without a topic was not postponed', about }
+    return countFailure(deps, leftOut, () => postpone(control, topicId, partitionIndex))
+  })
   return postponed.reduce((sum, count) => sum + count, failed)
 }
 
@@ -90,21 +87,4 @@ async function postpone(control: Control, topicId: string, partitionIndex: numbe
 async function finishDeletionOf(deps: Deps, name: string): Promise<void> {
   const item = await deps.documents.get(topicKey(name), 'strong')
   if (item !== undefined && isBeingDeleted(item)) await finishDeletion(deps, decodeTopic(name, item))
-}
-
-/** 1 when `work` fails, else 0: it keeps nothing else from being done. */
-async function countFailure(
-  deps: Deps,
-  fact: string,
-  about: Readonly<Record<string, unknown>>,
-  work: () => Promise<void>,
-): Promise<number> {
-  try {
-    await work()
-    return 0
-  } catch (thrown) {
-    const { message } = asKafkaError(deps, thrown, about)
-    deps.log.warn(fact, { ...about, error: message })
-    return 1
-  }
 }

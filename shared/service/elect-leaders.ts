@@ -82,7 +82,15 @@ async function electUnclean(deps: Deps, rows: readonly Row[]): Promise<readonly 
 
 async function electAnyone(control: Control, partition: Partition, known: Head): Promise<Head> {
   await control.renew()
-  const head = await reconcilePartition(control, partition, { uncleanAllowed: true })
+  let hasWritten = false
+  const onWrite = () => {
+    hasWritten = true
+  }
+  const head = await reconcilePartition(control, partition, { uncleanAllowed: true, onWrite }).catch(
+    (error: unknown) => {
+      throw hasWritten ? withEffect(error) : error
+    },
+  )
   if (head?.leader === undefined) {
     throw new KafkaError(
       'ELIGIBLE_LEADERS_NOT_AVAILABLE',
@@ -91,6 +99,14 @@ async function electAnyone(control: Control, partition: Partition, known: Head):
   }
   if (known.leader !== undefined && head.leaderEpoch === known.leaderEpoch) throw notNeeded(partition)
   return head
+}
+
+/** The fence, or all of the election, was answered before this failed: no definite answer can be given. */
+function withEffect(error: unknown): unknown {
+  if (!(error instanceof KafkaError) || error.effect === 'unknown') return error
+  return new KafkaError('REQUEST_TIMED_OUT', `election may have taken effect: ${error.message}`, {
+    cause: error,
+  })
 }
 
 function elections(deps: Deps, rows: readonly Row[], elect: Elect): Promise<readonly ElectedPartition[]> {

@@ -1,3 +1,4 @@
+import { ULID_RANDOM_BYTES, ulidBytes, ulidText } from '../core/ulid.ts'
 import { assert } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { INCARNATION_OBJECT } from '../store/keys.ts'
@@ -23,4 +24,25 @@ export async function readIncarnation(
   } finally {
     timeout.cancel()
   }
+}
+
+/**
+ * Gives an empty bucket its name, and answers the one that it has then: another one's that was faster stands.
+ *
+ * @throws KafkaError KAFKA_STORAGE_ERROR when the node cannot be reached, or does not answer in time
+ */
+export async function nameBucket(
+  deps: Pick<Deps, 'nodes' | 'clock' | 'randomBytes'>,
+  nodeId: number,
+): Promise<string> {
+  const node = deps.nodes.get(nodeId)
+  assert(node !== undefined, `storage node is unknown node=${nodeId}`)
+  const fresh = ulidText(ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES)))
+  const timeout = deps.clock.timeout(LIMITS.putTimeoutMs)
+  try {
+    await node.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)], timeout.signal)
+  } finally {
+    timeout.cancel()
+  }
+  return (await readIncarnation(deps, nodeId, LIMITS.putTimeoutMs)) ?? fresh
 }

@@ -6,36 +6,61 @@ import { logEndOf } from '../core/replica.ts'
 import { endLoss } from '../core/storage-node.ts'
 import { partitionOfPk } from '../store/keys.ts'
 import type { Control } from './control.ts'
+import type { Work } from './due-work.ts'
 import { type Partition, partitionName, readHead } from './heads.ts'
+import { countFailure } from './leave-out.ts'
 import { changeNode } from './probe-nodes.ts'
 import { reconcilePartition, writeHead } from './reconcile-partition.ts'
-import { allTopics } from './topics.ts'
+import { type Topic, topicsById } from './topics.ts'
 
 /**
  * Deals with copies that readers missed: the replica gives up what it has from there on, and is given it anew. Only in that
  * partition, and only while the others there are whole, one loss after the other: so what several nodes lost of it, each
- * something else, is found whole on the others. Answers how many were dealt with.
+ * something else, is found whole on the others. A partition whose head cannot be read or written is left for later.
+ *
+ * @throws KafkaError NOT_CONTROLLER when another controller took over
  */
-export async function giveUpLostCopies(control: Control): Promise<number> {
+export async function giveUpLostCopies(control: Control): Promise<Work> {
   const reported = [...control.nodes].flatMap(([nodeId, { lost }]) =>
     Object.entries(lost).map(([pk, offset]) => ({ nodeId, pk, offset })),
   )
-  if (reported.length === 0) return 0
-  const topics = new Map((await allTopics(control.deps)).map((topic) => [topic.topicId, topic]))
+  if (reported.length === 0) return { done: 0, failed: 0 }
+  const topics = await topicsById(control.deps)
   let done = 0
-  for (const { nodeId, pk, offset } of reported) {
+  let failed = 0
+  for (const lost of reported) {
     await control.renew()
-    const name = partitionOfPk(pk)
-    const topic = name === undefined ? undefined : topics.get(name.topicId)
-    const partition =
-      topic === undefined || name === undefined ? undefined : { topic, partitionIndex: name.partitionIndex }
-    if (partition !== undefined && !(await giveUp(control, partition, { nodeId, offset }))) continue
-    const node = control.nodes.get(nodeId)
-    if (node?.lost[pk] === offset)
-      await changeNode(control, nodeId, endLoss(node, control.controllerEpoch, pk))
-    done += 1
+    const about = { node: lost.nodeId, pk: lost.pk, offset: lost.offset }
+    failed += await countFailure(control.deps, { fact: 'lost copies were not given up', about }, async () => {
+      if (await dealWith(control, topics, lost)) done += 1
+    })
   }
-  return done
+  return { done, failed }
+}
+
+/** What a reader missed: the replica of the partition `pk` on that node lacks what begins at `offset`. */
+interface LostCopy {
+  readonly nodeId: number
+  readonly pk: string
+  readonly offset: number
+}
+
+/** False when it has to wait. */
+async function dealWith(
+  control: Control,
+  topics: ReadonlyMap<string, Topic>,
+  { nodeId, pk, offset }: LostCopy,
+): Promise<boolean> {
+  const name = partitionOfPk(pk)
+  const topic = name === undefined ? undefined : topics.get(name.topicId)
+  const partition =
+    topic === undefined || name === undefined ? undefined : { topic, partitionIndex: name.partitionIndex }
+  if (partition !== undefined && !(await giveUp(control, partition, { nodeId, offset }))) return false
+  const node = control.nodes.get(nodeId)
+  if (node?.lost[pk] === offset) {
+    await changeNode(control, nodeId, endLoss(node, control.controllerEpoch, pk))
+  }
+  return true
 }
 
 /** False when it has to wait. */

@@ -19,7 +19,7 @@ import { refuseTopicsTwice } from './named-twice.ts'
 import { readNodes } from './nodes.ts'
 import { listLosses } from './record-loss.ts'
 import { eachRow, rowOf } from './rows.ts'
-import { allTopics, listTopics, readTopic, type Topic } from './topics.ts'
+import { listTopics, readTopic, type Topic, topicsById } from './topics.ts'
 
 /**
  * Nodes and topics with their partitions (Kafka's Metadata); with topics null one page of all of them, by name.
@@ -78,6 +78,8 @@ async function truncationsOf(deps: Deps, partition: Partition, head: Head): Prom
   })
 }
 
+const NO_TOPICS: ReadonlyMap<string, Topic> = new Map()
+
 type TopicReference = NonNullable<MetadataRequest['topics']>[number]
 type MissingTopic = TopicReference & ErrorRow
 
@@ -103,7 +105,7 @@ async function namedTopics(
 ): Promise<readonly (Topic | MissingTopic)[]> {
   refuseTopicsTwice(wanted)
   const hasIds = wanted.some((topic) => 'topicId' in topic)
-  const byId = new Map((hasIds ? await allTopics(deps) : []).map((topic) => [topic.topicId, topic]))
+  const byId = hasIds ? await topicsById(deps) : NO_TOPICS
   const topics = await eachRow(deps, wanted, async (reference) => {
     const topic = await rowOf(deps, () => findTopic(deps, byId, reference))
     return 'errorName' in topic ? { ...reference, ...topic } : topic

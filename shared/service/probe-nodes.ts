@@ -9,15 +9,14 @@ import {
   type StorageNode,
   staleReporters,
 } from '../core/storage-node.ts'
-import { ULID_RANDOM_BYTES, ulidBytes, ulidText } from '../core/ulid.ts'
 import type { UpdatePlan } from '../core/update-plan.ts'
 import { assert, KafkaError } from '../protocol/kafka-error.ts'
 import { decodeNode } from '../store/items/cluster-item.ts'
-import { CANARY_OBJECT, INCARNATION_OBJECT, nodeKey } from '../store/keys.ts'
+import { CANARY_OBJECT, nodeKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import { type Control, unlessFenced } from './control.ts'
 import type { Deps } from './deps.ts'
-import { readIncarnation } from './incarnation.ts'
+import { nameBucket, readIncarnation } from './incarnation.ts'
 import { readNodes } from './nodes.ts'
 
 /** A new controller writes to every node document first: an older one that wakes up can change none from then on. */
@@ -142,11 +141,4 @@ async function nameIfEmpty(deps: Deps, nodeId: number, found: Found): Promise<Ex
     if (!(error instanceof KafkaError)) throw error
     return 'unreachable'
   }
-}
-
-/** Gives an empty bucket its name; another one's that was faster stands. */
-async function nameBucket(deps: Deps, nodeId: number): Promise<string> {
-  const fresh = ulidText(ulidBytes(deps.clock.nowMs(), deps.randomBytes(ULID_RANDOM_BYTES)))
-  await deps.nodes.get(nodeId)?.putIfAbsent(INCARNATION_OBJECT, [new TextEncoder().encode(fresh)])
-  return (await readIncarnation(deps, nodeId)) ?? fresh
 }

@@ -1,9 +1,8 @@
-import { KafkaError } from '../protocol/kafka-error.ts'
 import { concurrently } from './concurrent.ts'
 import type { Control } from './control.ts'
 import { type Partition, partitionName } from './heads.ts'
+import { leaveOut } from './leave-out.ts'
 import { reconcilePartition } from './reconcile-partition.ts'
-import { asKafkaError } from './rows.ts'
 
 /** After so many failures it is not the partitions that are at fault. */
 const MAX_FAILURES = 16
@@ -23,19 +22,10 @@ export async function reconcileEach(control: Control, partitions: readonly Parti
       await reconcilePartition(control, partition)
     } catch (thrown) {
       failures += 1
-      leaveOut(control, partition, { thrown, failures })
+      const about = { partition: partitionName(partition) }
+      leaveOut(control.deps, { fact: 'partition was not reconciled', about }, thrown)
+      if (failures >= MAX_FAILURES) throw thrown
     }
   })
   return failures
-}
-
-function leaveOut(
-  { deps }: Control,
-  partition: Partition,
-  { thrown, failures }: { thrown: unknown; failures: number },
-): void {
-  if (thrown instanceof KafkaError && thrown.errorName === 'NOT_CONTROLLER') throw thrown
-  const { message } = asKafkaError(deps, thrown, { partition: partitionName(partition) })
-  deps.log.warn('partition was not reconciled', { partition: partitionName(partition), error: message })
-  if (failures >= MAX_FAILURES) throw thrown
 }

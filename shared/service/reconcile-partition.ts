@@ -15,10 +15,15 @@ import { recordLoss } from './record-loss.ts'
 import { minIsrOf, topicNow } from './settle-min-isr.ts'
 import { effectiveConfig } from './topics.ts'
 
-/** How a partition is reconciled: whether an operator asks for a leader that loses data. */
+/** How a partition is reconciled. */
 export interface ReconcileTerms {
+  /** Whether an operator asks for a leader that loses data. */
   readonly uncleanAllowed: boolean
+  /** Is called after each write of the head that was answered: whatever fails from then on, something may have changed. */
+  readonly onWrite: () => void
 }
+
+const UNASKED: ReconcileTerms = { uncleanAllowed: false, onWrite: () => {} }
 
 /**
  * Brings a partition to where it should be by what the controller knows of the storage nodes: elects a leader, moves
@@ -30,7 +35,7 @@ export interface ReconcileTerms {
 export async function reconcilePartition(
   control: Control,
   partition: Partition,
-  { uncleanAllowed }: ReconcileTerms = { uncleanAllowed: false },
+  { uncleanAllowed, onWrite }: ReconcileTerms = UNASKED,
 ): Promise<Head | undefined> {
   const { deps, nodes } = control
   const { clock, limits } = deps
@@ -45,9 +50,13 @@ export async function reconcilePartition(
       uncleanAllowed: uncleanAllowed || configured.value === 'true',
     })
     const plan = await planOf(visit, step)
-    if (plan === 'again') head = await readHead(deps, partition)
-    else if (plan === 'rest') return rest(visit, step)
-    else head = await writeHead(visit, plan)
+    if (plan === 'rest') return rest(visit, step)
+    if (plan === 'again') {
+      head = await readHead(deps, partition)
+      continue
+    }
+    head = await writeHead(visit, plan)
+    onWrite()
   }
   return head
 }

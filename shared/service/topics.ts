@@ -73,15 +73,16 @@ export async function requestedTopic(
 ): Promise<Topic> {
   const { name, topicId } = request
   if (topicId === undefined) return findTopic(deps, name)
-  const topic = await findTopic(deps, name).catch((error: unknown) => {
+  const orUnknownId = (error: unknown) => {
     if (!(error instanceof KafkaError) || error.errorName !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
     throw new KafkaError('UNKNOWN_TOPIC_ID', `unknown topic topic=${name} topicId=${topicId}`, {
       cause: error,
     })
-  })
+  }
+  const topic = await findTopic(deps, name).catch(orUnknownId)
   if (topic.topicId === topicId) return topic
   // What is remembered may be the topic before the one that the caller knows.
-  const now = await readTopic(deps, name)
+  const now = await readTopic(deps, name).catch(orUnknownId)
   if (now.topicId === topicId) return now
   throw new KafkaError(
     'INCONSISTENT_TOPIC_ID',
@@ -159,6 +160,11 @@ export async function listTopics(
 /** Every topic, by name. */
 export function allTopics(deps: Deps): Promise<readonly Topic[]> {
   return listTopics(deps, { after: '', limit: Number.POSITIVE_INFINITY })
+}
+
+/** Every topic, by its id. */
+export async function topicsById(deps: Deps): Promise<ReadonlyMap<string, Topic>> {
+  return new Map((await allTopics(deps)).map((topic) => [topic.topicId, topic]))
 }
 
 /** What a topic config comes to: the topic's own, else the cluster's, else Kafka's default. */

@@ -2,6 +2,7 @@ import type { CopyOutcome } from '../core/copy-step.ts'
 import { nodeOf, writeTargets } from '../core/head.ts'
 import { ULID_RANDOM_BYTES, ulidBytes } from '../core/ulid.ts'
 import { layOutWalObject, type WalObject } from '../core/wal-object.ts'
+import { isAnswered } from './deadline.ts'
 import type { Deps } from './deps.ts'
 import type { PreparedBatch } from './prepare-batch.ts'
 import { reportFailure } from './report-node.ts'
@@ -141,7 +142,7 @@ async function putToReplica(
   const nodeId = nodeOf(replica)
   const node = deps.nodes.get(nodeId)
   if (node === undefined) return false
-  for (let tries = 0; tries < limits.putTries; tries += 1) {
+  for (let tries = 0; tries < limits.putTries && !isAnswered(deps); tries += 1) {
     const beganAtMs = clock.nowMs()
     const timeout = clock.timeout(limits.putTimeoutMs)
     try {

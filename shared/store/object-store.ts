@@ -21,8 +21,11 @@ export interface ObjectStore {
    */
   put(key: string, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<void>
 
-  /** Stores the object only if there is none: false when there was one, which stays as it is. */
-  putIfAbsent(key: string, chunks: readonly Uint8Array[]): Promise<boolean>
+  /**
+   * Stores the object only if there is none: false when there was one, which stays as it is. Rejects with
+   * KAFKA_STORAGE_ERROR once `signal` aborts.
+   */
+  putIfAbsent(key: string, chunks: readonly Uint8Array[], signal: AbortSignal): Promise<boolean>
 
   /** The object's bytes, or those of `range`; undefined when there is no such object or it ends before the range does. */
   get(key: string, range: ByteRange | undefined, signal: AbortSignal): Promise<Uint8Array | undefined>

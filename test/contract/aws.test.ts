@@ -24,13 +24,13 @@ if (canRun('contracts on DynamoDB Local and an S3 emulator', ['java', 'python3']
   test('a wiped bucket is empty, can be wiped again and goes on', async () => {
     const { signal } = new AbortController()
     const node = stores.node(2)
-    await node.putIfAbsent('incarnation', [Uint8Array.of(1)])
+    await node.putIfAbsent('incarnation', [Uint8Array.of(1)], signal)
     await node.put('wal/2026-01-01T00/x', [Uint8Array.of(2)], signal)
     await wipeBucket(stores.s3, node.location)
     expect(await node.get('incarnation', undefined, signal)).toBeUndefined()
     expect(await node.get('wal/2026-01-01T00/x', undefined, signal)).toBeUndefined()
     await wipeBucket(stores.s3, node.location)
-    expect(await node.putIfAbsent('incarnation', [Uint8Array.of(3)])).toBe(true)
+    expect(await node.putIfAbsent('incarnation', [Uint8Array.of(3)], signal)).toBe(true)
   })
 }
 

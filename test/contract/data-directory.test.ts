@@ -102,7 +102,7 @@ test.each([
     const stores = openStores()
     const [wiped, other] = [stores.nodes.get(0), stores.nodes.get(1)]
     for (const node of [wiped, other]) {
-      await node?.putIfAbsent('incarnation', [Uint8Array.of(1)])
+      await node?.putIfAbsent('incarnation', [Uint8Array.of(1)], signal)
       await node?.put('wal/hour/x', [Uint8Array.of(2)], signal)
     }
     await stores.wipe(0)
@@ -110,7 +110,7 @@ test.each([
     expect(await wiped?.get('wal/hour/x', undefined, signal)).toBeUndefined()
     expect(await other?.get('incarnation', undefined, signal)).toEqual(Uint8Array.of(1))
     expect(await wiped?.copyFrom(other?.location ?? '', 'wal/hour/x', signal)).toBe(true)
-    expect(await wiped?.putIfAbsent('incarnation', [Uint8Array.of(3)])).toBe(true)
+    expect(await wiped?.putIfAbsent('incarnation', [Uint8Array.of(3)], signal)).toBe(true)
     await expect(stores.wipe(2)).rejects.toThrow('no such storage node node=2')
     stores.close()
   },

@@ -141,7 +141,7 @@ describe('objects in files', () => {
       rmSync(folder, { recursive: true })
       const failed = { errorName: 'KAFKA_STORAGE_ERROR' }
       await expect(store.put('wal/1/y', large, signal)).rejects.toMatchObject(failed)
-      await expect(store.putIfAbsent('incarnation', large)).rejects.toMatchObject(failed)
+      await expect(store.putIfAbsent('incarnation', large, signal)).rejects.toMatchObject(failed)
       expect(existsSync(folder)).toBe(false)
     },
   )
@@ -149,8 +149,8 @@ describe('objects in files', () => {
   test('putIfAbsent leaves no second file, won or lost', async () => {
     const folder = temporaryFolder()
     const store = fileObjectStore(folder, { durability: 'process' })
-    await store.putIfAbsent('incarnation', large)
-    await store.putIfAbsent('incarnation', large)
+    await store.putIfAbsent('incarnation', large, signal)
+    await store.putIfAbsent('incarnation', large, signal)
     expect(readdirSync(folder)).toEqual(['incarnation'])
   })
 

@@ -92,18 +92,21 @@ export function objectStoreContract(
       await store.put(key, [bytesOf(1)], signal)
       await expect(store.put(`${key}-2`, [bytesOf(1)], AbortSignal.abort())).rejects.toMatchObject(gone)
       await expect(store.get(key, undefined, AbortSignal.abort())).rejects.toMatchObject(gone)
+      const named = store.putIfAbsent(`${key}-3`, [bytesOf(1)], AbortSignal.abort())
+      await expect(named).rejects.toMatchObject(gone)
+      expect(await store.get(`${key}-3`, undefined, signal)).toBeUndefined()
     })
 
     test('putIfAbsent stores the first object and leaves it alone after', async () => {
-      expect(await store.putIfAbsent(key, [bytesOf(1), bytesOf(2)])).toBe(true)
-      expect(await store.putIfAbsent(key, [bytesOf(3)])).toBe(false)
+      expect(await store.putIfAbsent(key, [bytesOf(1), bytesOf(2)], signal)).toBe(true)
+      expect(await store.putIfAbsent(key, [bytesOf(3)], signal)).toBe(false)
       expect(await read()).toEqual([1, 2])
     })
 
     test('of ten at once exactly one stores, and its bytes are what is read', async () => {
       const stored = await Promise.all(
         Array.from({ length: 10 }, (_, index) =>
-          store.putIfAbsent(key, [new Uint8Array(100_000).fill(index)]),
+          store.putIfAbsent(key, [new Uint8Array(100_000).fill(index)], signal),
         ),
       )
       expect(stored.filter((winner) => winner)).toHaveLength(1)

@@ -181,11 +181,48 @@ export const BUGS: readonly PlantedBug[] = [
 `,
   },
   {
+    name: 'fill-leaves-high-watermark',
+    rule: '▲ §4: fillHole restores the high watermark',
+    file: 'shared/core/isr-commands.ts',
+    find: `            ...newPartitionEpoch(head),
+          ]
+        : []),
+      ...restored.changes,
+`,
+    replace: `            ...newPartitionEpoch(head),
+          ]
+        : []),
+`,
+  },
+  {
+    name: 'election-leaves-high-watermark',
+    rule: '▲ §6: an election restores the high watermark',
+    file: 'shared/core/election.ts',
+    find: '  if (isr.length < head.minIsr) return lowered\n',
+    replace: '  if (isr.length >= 0) return lowered\n',
+  },
+  {
+    name: 'trim-of-any-epoch',
+    rule: '▲ §3: every command checks the leader epoch, so that no deleted head is made again',
+    file: 'shared/core/head-commands.ts',
+    find: '  return { checks: ledBy(head), changes: paged.map(',
+    replace: '  return { checks: [], changes: paged.map(',
+  },
+  {
     name: 'unclean-keeps-high-watermark',
     rule: '▲ C16: an unclean election lowers the high watermark to the log end',
     file: 'shared/core/election.ts',
     find: '  const lowered = Math.min(head.highWatermark, logEndOffset)\n',
     replace: '  const lowered = head.highWatermark\n',
+  },
+  {
+    name: 'diverged-reader-not-told',
+    rule: 'K3, KIP-320: a reader beyond a truncation is told',
+    file: 'shared/service/plan-fetch.ts',
+    find: `  const divergingEpoch = findDivergence(head, partition, row)
+`,
+    replace: `  const divergingEpoch = row === undefined ? findDivergence(head, partition, row) : undefined
+`,
   },
   {
     name: 'holes-forgotten-by-high-watermark',
@@ -227,6 +264,21 @@ export const BUGS: readonly PlantedBug[] = [
     replace: '    logEndOffset: head.logEndOffset,\n',
   },
   {
+    name: 'truncated-batches-stay-in-tail',
+    rule: '§6: an election removes what it truncates from the tail',
+    file: 'shared/core/election.ts',
+    find: `      ...removed.map((batch): Change => remove(['tail', packReference(batch.reference)])),
+`,
+    replace: '',
+  },
+  {
+    name: 'truncated-lineage-kept',
+    rule: '▲ §6: an election drops the lineage from the new log end on',
+    file: 'shared/core/election.ts',
+    find: '.filter(([, start]) => start < logEndOffset)',
+    replace: '.filter(([, start]) => start >= 0)',
+  },
+  {
     name: 'outsiders-lack-nothing-after-election',
     rule: '▲ §6: every replica outside ends with a growing hole',
     file: 'shared/core/election.ts',
@@ -253,7 +305,7 @@ export const BUGS: readonly PlantedBug[] = [
     }
 `,
     imports:
-      "import { planElection } from '../core/election.ts'; import { isOnLiveNode } from '../core/reconcile.ts'; import { equal, set } from '../core/update-plan.ts'",
+      "import { planElection } from '../core/election.ts'; import { equal, set } from '../core/update-plan.ts'",
   },
   {
     name: 'elected-without-what-was-read',
@@ -291,6 +343,24 @@ export const BUGS: readonly PlantedBug[] = [
     replace: '    checks: plan.checks,\n',
   },
   {
+    name: 'lease-taken-at-any-time',
+    rule: '§6: one controller at a time holds the lease',
+    file: 'shared/core/controller-lease.ts',
+    find: `    checks: [lessOrEqual(['expiresAtMs'], nowMs)],
+`,
+    replace: `    checks: [lessOrEqual(['controllerEpoch'], Number.MAX_SAFE_INTEGER)],
+`,
+  },
+  {
+    name: 'node-written-by-an-old-controller',
+    rule: 'H17: a node document is changed by the last controller, as it was read',
+    file: 'shared/core/storage-node.ts',
+    find: `  return [equal(['nodeEpoch'], node.nodeEpoch), lessOrEqual(['controllerEpoch'], controllerEpoch)]
+`,
+    replace: `  return []
+`,
+  },
+  {
     name: 'walk-never-begun',
     rule: '§6: every partition is told of a node that changed',
     file: 'shared/core/storage-node.ts',
@@ -298,6 +368,24 @@ export const BUGS: readonly PlantedBug[] = [
       set(['walkedTo'], ''),
 `,
     replace: "      set(['controllerEpoch'], controllerEpoch),\n",
+  },
+  {
+    name: 'walk-ended-for-a-later-change',
+    rule: '▲ §5: a node that changed during a walk is walked for anew',
+    file: 'shared/service/controller.ts',
+    find: `  return [...nodes].filter(([nodeId, { nodeEpoch }]) => epochs.get(nodeId) === nodeEpoch)
+`,
+    replace: `  return [...nodes].filter(([nodeId]) => epochs.has(nodeId))
+`,
+  },
+  {
+    name: 'walk-ended-though-it-failed',
+    rule: '▲ §5: a node is UP only when every head was told of its bucket',
+    file: 'shared/service/controller.ts',
+    find: `  if (failed === 0) await endWalk(control, epochs)
+`,
+    replace: `  await endWalk(control, epochs)
+`,
   },
   {
     name: 'due-dropped',
@@ -381,6 +469,15 @@ export const BUGS: readonly PlantedBug[] = [
     replace: '',
   },
   {
+    name: 'handler-shrinks-below-min-isr',
+    rule: 'H5: a handler never brings the ISR below minISR',
+    file: 'shared/core/copy-step.ts',
+    find: `  if (head.isr.length - inSync.length >= head.minIsr) return failed
+`,
+    replace: `  if (head.isr.length >= 0) return failed
+`,
+  },
+  {
     name: 'hole-never-grows-again',
     rule: '§5: who leaves the ISR has a hole that grows',
     file: 'shared/core/isr-commands.ts',
@@ -426,6 +523,15 @@ export const BUGS: readonly PlantedBug[] = [
       '  const spilled = deps === undefined ? await readSpilledProducer(deps, copied.batch.partition, producer) : undefined\n',
   },
   {
+    name: 'producer-document-overwritten',
+    rule: '▲ C5: the document of a producer is put only if it rises',
+    file: 'shared/service/spill-producer.ts',
+    find: `    if (!isNewer(spilled, stored)) return undefined
+`,
+    replace: `    if (stored === undefined && !isNewer(spilled, stored)) return undefined
+`,
+  },
+  {
     name: 'producer-evicted-though-it-moved',
     rule: '▲ §8: a producer leaves the head only if nothing of it changed',
     file: 'shared/core/head-commands.ts',
@@ -458,6 +564,15 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'shared/service/page-tail.ts',
     find: '  const inPage = Object.keys(decodePage(stored.item).entries)\n',
     replace: '  const inPage = Object.keys(paged.page.entries)\n',
+  },
+  {
+    name: 'page-key-without-epoch',
+    rule: '▲ C6: two leaders never mean one page',
+    file: 'shared/service/page-tail.ts',
+    find: `  const key = pageKey(pkOf(partition), paged.start)
+`,
+    replace: `  const key = pageKey(pkOf(partition), { ...paged.start, leaderEpoch: 0 })
+`,
   },
   {
     name: 'trim-before-the-page',

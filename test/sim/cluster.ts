@@ -1,6 +1,6 @@
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
-import type { Item } from '../../shared/core/update-plan.ts'
-import { openInMemory } from '../../shared/embedded/data-directory.ts'
+import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
+import { type MemoryBuckets, memoryObjectStore } from '../../shared/embedded/memory-object-store.ts'
 import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { bootCluster } from '../../shared/service/boot-cluster.ts'
@@ -8,10 +8,11 @@ import { newCaches } from '../../shared/service/caches.ts'
 import { catchUp } from '../../shared/service/catch-up.ts'
 import { controllerTick, runController } from '../../shared/service/controller.ts'
 import type { Clock, Deps } from '../../shared/service/deps.ts'
-import type { DocumentStore, Key } from '../../shared/store/document-store.ts'
+import type { Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 import type { Task } from '../../shared/store/task-trigger.ts'
 import type { Configuration } from './configuration.ts'
+import { type MemoryDocuments, memoryDocuments } from './memory-documents.ts'
 import {
   type Exercised,
   type NodeState,
@@ -21,12 +22,15 @@ import {
   type Wires,
 } from './ports.ts'
 import type { Scheduler } from './scheduler.ts'
+import { newTopics, type Topics } from './topics.ts'
 
 /** A handler's environment: what it remembers dies with it. */
 export interface Environment extends Process {
   readonly deps: Deps
   crashed: boolean
   frozenUntilMs: number
+  /** What its clock is off by. */
+  skewMs: number
   /** Storage nodes that this environment alone cannot reach. */
   readonly cutOff: Set<number>
 }
@@ -37,8 +41,9 @@ export interface Cluster {
   readonly scheduler: Scheduler
   readonly exercised: Exercised
   /** The stores behind all faults. */
-  readonly documents: DocumentStore
+  readonly documents: MemoryDocuments
   readonly nodes: ReadonlyMap<number, ObjectStore>
+  readonly topics: Topics
   readonly nodeStates: Map<number, NodeState>
   /** Those that take requests now; a crashed one is replaced. */
   readonly environments: readonly Environment[]
@@ -47,14 +52,14 @@ export interface Cluster {
   /** The environment dies: whoever waits for it waits for ever. Another one takes its place. */
   crash(environment: Environment): void
   freeze(environment: Environment, ms: number): void
-  wipe(nodeId: number): Promise<void>
+  /** Its clock shows another time from now on, an earlier or a later one. */
+  clockJumps(environment: Environment): void
+  wipe(nodeId: number): void
   count(what: string): void
-  /** Told of every document write, with the document before and after. */
-  onWrite: (key: Key, before: Item | undefined, after: Item | undefined) => void
+  /** Told of every document write, with the document before and after, and the plan where it was written by one. */
+  onWrite: (key: Key, before: Item | undefined, after: Item | undefined, plan?: UpdatePlan) => void
   /** Errors that the services logged as unexpected: bugs. */
   readonly bugs: string[]
-  /** The run is over: nothing that is still under way goes on. */
-  close(): void
 }
 
 const NO_FAULTS = {
@@ -68,6 +73,7 @@ const NO_FAULTS = {
   staleRead: 0,
   objectLost: 0,
   corrupt: 0,
+  putIfAbsentTwice: 0,
   taskLost: 0,
   taskDoubled: 0,
 }
@@ -75,10 +81,13 @@ const NODES = 3
 
 /** A cluster that was just started. */
 export async function newCluster(configuration: Configuration, scheduler: Scheduler): Promise<Cluster> {
-  const stores = openInMemory({ nodes: NODES })
+  const documents = memoryDocuments()
+  const buckets: MemoryBuckets = new Map()
+  const nodes = new Map(
+    Array.from({ length: NODES }, (_, nodeId) => [nodeId, memoryObjectStore(buckets, `memory-${nodeId}`)]),
+  )
   const randomBytes = (count: number) =>
     Uint8Array.from({ length: count }, () => scheduler.random.integer(0, 255))
-  const { documents, nodes } = stores
   const { clusterId } = await bootCluster({ documents, nodes, clock: stillClock(scheduler), randomBytes })
   const exercised: Exercised = {}
   const nodeStates = new Map<number, NodeState>()
@@ -90,6 +99,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   const count = (what: string) => {
     exercised[what] = (exercised[what] ?? 0) + 1
   }
+  const topics = newTopics({ count, steps: scheduler.steps })
   const wires: Wires = {
     scheduler,
     get rates() {
@@ -98,17 +108,25 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     exercised,
     stateOf: (nodeId, process) =>
       (process as Environment).cutOff.has(nodeId) ? 'fails' : (nodeStates.get(nodeId) ?? 'well'),
-    onWrite: (key, before, after) => cluster.onWrite(key, before, after),
+    onWrite: (key, before, after, plan) => {
+      topics.note(key, before, after)
+      cluster.onWrite(key, before, after, plan)
+    },
+  }
+
+  const anySkewMs = () => {
+    const { skewMs } = configuration
+    if (skewMs > 0) count('F13 clock is off')
+    return scheduler.random.integer(-skewMs, skewMs)
   }
 
   const newEnvironment = (): Environment => {
     made += 1
-    const { skewMs } = configuration
-    const offsetMs = scheduler.random.integer(-skewMs, skewMs)
     const environment: Environment = {
       name: `e${made}`,
       crashed: false,
       frozenUntilMs: 0,
+      skewMs: anySkewMs(),
       cutOff: new Set(),
       deps: undefined as unknown as Deps,
     }
@@ -124,7 +142,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       tasks: { trigger: async (task) => trigger(task) },
       environmentId: environment.name,
       codecs: nodeCodecs,
-      clock: simulatedClock(scheduler, environment, offsetMs),
+      clock: simulatedClock(scheduler, environment),
       randomBytes,
       configs: parseClusterConfigs({ 'min.insync.replicas': String(configuration.minIsr) }, NODES),
       limits: { ...LIMITS, ...configuration.limits },
@@ -155,7 +173,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     if (configuration.disasters.freeze > 0 && !isHealed && scheduler.chance(12)) {
       scheduler.after(scheduler.random.integer(1, 400), `${environment.name} freezes`, () => {
         if (isHealed || !workers.has(environment)) return
-        environment.frozenUntilMs = scheduler.nowMs() + scheduler.random.integer(1000, 90_000)
+        environment.frozenUntilMs = scheduler.nowMs() + freezeMs(scheduler)
         count('F7 background freeze')
       })
     }
@@ -194,6 +212,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     exercised,
     documents,
     nodes,
+    topics,
     nodeStates,
     environments,
     heal: () => {
@@ -212,14 +231,17 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       environments[environments.indexOf(environment)] = newEnvironment()
       count('F7 freeze')
     },
-    wipe: async (nodeId) => {
-      await stores.wipe(nodeId)
+    clockJumps: (environment) => {
+      environment.skewMs = anySkewMs()
+      count('F13 clock jumps')
+    },
+    wipe: (nodeId) => {
+      buckets.get(`memory-${nodeId}`)?.clear()
       count('F11 node wiped')
     },
     count,
     onWrite: () => undefined,
     bugs,
-    close: stores.close,
   }
   for (let index = 0; index < configuration.environments; index += 1) environments.push(newEnvironment())
   const tick = () => {
@@ -230,8 +252,13 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   return cluster
 }
 
-/** Time as one environment has it: off by `offsetMs`, and standing still while it is frozen. */
-function simulatedClock(scheduler: Scheduler, environment: Environment, offsetMs: number): Clock {
+/** Mostly as long as a failover takes; now and then longer than anything else. */
+export function freezeMs({ random }: Scheduler): number {
+  return random.integer(1000, random.integer(1, 4) > 1 ? 20_000 : 90_000)
+}
+
+/** Time as one environment has it: off, and standing still while it is frozen. */
+function simulatedClock(scheduler: Scheduler, environment: Environment): Clock {
   const settle = (what: string, deliver: () => void) => {
     if (environment.crashed) return
     const leftMs = environment.frozenUntilMs - scheduler.nowMs()
@@ -239,7 +266,7 @@ function simulatedClock(scheduler: Scheduler, environment: Environment, offsetMs
     else deliver()
   }
   return {
-    nowMs: () => scheduler.nowMs() + offsetMs,
+    nowMs: () => scheduler.nowMs() + environment.skewMs,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted === true) return resolve()

@@ -13,6 +13,8 @@ export interface FaultRates {
   readonly staleRead: number
   readonly objectLost: number
   readonly corrupt: number
+  /** Of naming an empty bucket. */
+  readonly putIfAbsentTwice: number
   /** Of hints to do something in the background. */
   readonly taskLost: number
   readonly taskDoubled: number
@@ -26,21 +28,40 @@ export interface DisasterRates {
   readonly nodeHangs: number
   readonly nodeCut: number
   readonly wipe: number
+  /** A node loses its data right after one of its replicas was elected. */
+  readonly wipeElected: number
   readonly move: number
-  readonly minIsr: number
+  /** Elections that may lose data are asked for; only in seeds that are `unclean`. */
+  readonly askUnclean: number
+  readonly clockJump: number
+  /** Of looks of the administrator at a topic. */
+  readonly topicDelete: number
+  readonly topicPartitions: number
+  readonly topicConfigs: number
 }
 
 /** Everything that a seed decides before its run begins. */
 export interface Configuration {
   readonly seed: number
+  /** Names of topics. */
+  readonly topics: readonly string[]
+  /** Topics are deleted and made anew: their names alone do not say which one is meant. */
+  readonly topicChanges: boolean
+  /** Partitions that a topic is created with. */
   readonly partitions: number
   readonly replicationFactor: number
   readonly minIsr: number
   readonly unclean: boolean
+  /** More nodes lose their data than what is acknowledged survives: loss is allowed, silence about it is not. */
+  readonly wipesAll: boolean
   readonly environments: number
   readonly producers: number
   readonly consumers: number
-  /** Client operations of the safety phase. */
+  /** One in so many idempotent sends is sent again long after it ended. */
+  readonly lateRetries: number
+  /** One in so many sends is the last one of its producer id. */
+  readonly producerRestarts: number
+  /** Client operations of the safety phase, at least. */
   readonly operations: number
   readonly tickMs: number
   /** Clocks of processes are off by up to so much. */
@@ -56,18 +77,25 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
     random.integer(0, 1) === 0 ? 0 : (oneIn[random.integer(0, oneIn.length - 1)] ?? 0)
   const of = <T>(...values: readonly [T, ...T[]]) => values[random.integer(0, values.length - 1)] ?? values[0]
   const unclean = random.integer(1, 6) === 1
+  const wipesAll = unclean && random.integer(1, 2) === 1
+  const topicDelete = maybe(5, 15)
   return {
     seed,
+    topics: of(['log'], ['log'], ['log', 'more'], ['log', 'more', 'other']),
+    topicChanges: topicDelete > 0,
     partitions: of(1, 1, 2),
     replicationFactor: of(3, 3, 3, 2),
     minIsr: of(2, 2, 2, 1),
     unclean,
+    wipesAll,
     environments: of(2, 3),
-    producers: random.integer(2, 4),
+    producers: of(2, 3, 4, 12),
     consumers: random.integer(1, 2),
+    lateRetries: maybe(3, 12),
+    producerRestarts: maybe(5, 40),
     operations: random.integer(200, 320),
     tickMs: of(1000, 5000, 20_000),
-    skewMs: of(0, 100, 3000),
+    skewMs: of(0, 100, 3000, 6000),
     rates: {
       slow: maybe(10, 40),
       readFails: maybe(100, 400),
@@ -79,6 +107,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       staleRead: maybe(3, 10),
       objectLost: maybe(60, 250),
       corrupt: maybe(40, 200),
+      putIfAbsentTwice: maybe(2),
       taskLost: maybe(2, 5),
       taskDoubled: maybe(2, 5),
     },
@@ -88,9 +117,14 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       nodeFails: of(20, 35, 60),
       nodeHangs: maybe(30, 60),
       nodeCut: maybe(40, 80),
-      wipe: maybe(40, 80),
-      move: maybe(40, 80),
-      minIsr: maybe(80),
+      wipe: wipesAll ? of(20, 60) : maybe(20, 60),
+      wipeElected: maybe(2),
+      move: maybe(10, 60),
+      askUnclean: unclean ? maybe(40) : 0,
+      clockJump: maybe(20, 60),
+      topicDelete,
+      topicPartitions: maybe(6, 20),
+      topicConfigs: maybe(4, 12),
     },
     limits: {
       pageEntries: of(1, 2, 3, 8),
@@ -99,10 +133,11 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       walkTopics: of(1, 20),
       catchUpObjects: of(3, 50, 100_000),
       gapCopyObjects: of(1, 16),
-      listPage: of(2, 5, 100),
+      listPage: of(1, 2, 5, 100),
       maxPageWalk: of(1, 2, 16),
       maxDuplicatePages: of(16, 64),
-      dueDocuments: of(1, 100),
+      dueDocuments: of(1, 2, 100),
+      parallelDocuments: of(1, 2, 16),
       replicaLagMs: of(500, 10_000),
     },
   }

@@ -1,35 +1,31 @@
-import { alterConfigs } from '../../shared/service/alter-configs.ts'
 import { electLeaders } from '../../shared/service/elect-leaders.ts'
 import { decodeNode } from '../../shared/store/items/cluster-item.ts'
-import { decodeHead } from '../../shared/store/items/head-item.ts'
-import { ALL_NODES, CLUSTER_META, headKey } from '../../shared/store/keys.ts'
-import type { Topic } from './clients.ts'
-import type { Cluster, Environment } from './cluster.ts'
+import { ALL_NODES, CLUSTER_META } from '../../shared/store/keys.ts'
+import { type Cluster, type Environment, freezeMs } from './cluster.ts'
+import { headOf, storedTopics } from './topics.ts'
 
 /** Something befalls the cluster every now and then; called between operations of clients, until `isOver`. */
-export function startDisasters(cluster: Cluster, topic: Topic, isOver: () => boolean): void {
+export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
   const { configuration, scheduler, nodeStates, environments } = cluster
   const { disasters } = configuration
   const { random } = scheduler
   const anyNode = () => random.integer(0, cluster.nodes.size - 1)
   const anyone = (): Environment => scheduler.pick(environments as [Environment, ...Environment[]])
-  let wiping = false
+  /** The one node whose data may be missing. */
+  let wiped: number | undefined
 
   const strike = () => {
     if (isOver()) return
     if (scheduler.chance(disasters.crash)) cluster.crash(anyone())
-    if (scheduler.chance(disasters.freeze)) cluster.freeze(anyone(), random.integer(1000, 90_000))
+    if (scheduler.chance(disasters.freeze)) cluster.freeze(anyone(), freezeMs(scheduler))
+    if (scheduler.chance(disasters.clockJump)) cluster.clockJumps(anyone())
     if (scheduler.chance(disasters.nodeFails)) trouble('fails')
     if (scheduler.chance(disasters.nodeHangs)) trouble('hangs')
     if (scheduler.chance(disasters.nodeCut)) cutOff(anyone(), anyNode())
-    if (scheduler.chance(disasters.wipe) && !wiping) {
-      wiping = true
-      void wipe().finally(() => {
-        wiping = false
-      })
-    }
-    if (scheduler.chance(disasters.move)) preferred()
-    if (scheduler.chance(disasters.minIsr)) changeMinIsr()
+    if (scheduler.chance(disasters.wipe)) wipe(anyNode())
+    if (scheduler.chance(disasters.wipeElected)) wipeElected()
+    if (scheduler.chance(disasters.move)) elect(0)
+    if (scheduler.chance(disasters.askUnclean)) elect(1)
     scheduler.after(random.integer(10, 150), 'disaster', strike)
   }
 
@@ -48,54 +44,86 @@ export function startDisasters(cluster: Cluster, topic: Topic, isOver: () => boo
     )
   }
 
-  /** One node at a time loses its data: the next only once every partition is whole again. Only then is nothing lost. */
-  const wipe = async () => {
-    if (configuration.minIsr < 2 || !(await isWhole(cluster, topic)) || isOver()) return
-    await cluster.wipe(anyNode())
-    await new Promise<void>((resolve) => {
-      const look = () => {
-        if (isOver()) return resolve()
-        void isWhole(cluster, topic).then((whole) => {
-          if (whole) resolve()
-          else scheduler.after(500, 'is it whole', look)
-        })
-      }
-      scheduler.after(500, 'is it whole', look)
-    })
+  /**
+   * One node at a time loses its data, as often as it likes; another one only once every partition is whole again. Every
+   * acknowledged record is on two nodes at least, so nothing is lost.
+   */
+  const wipe = (nodeId: number) => {
+    if (configuration.wipesAll) {
+      cluster.count('node wiped beyond the promise')
+      cluster.wipe(nodeId)
+      return
+    }
+    if (configuration.minIsr < 2 || (wiped !== undefined && wiped !== nodeId)) return
+    cluster.wipe(nodeId)
+    if (wiped !== undefined) {
+      cluster.count('node wiped while it is filled')
+      return
+    }
+    wiped = nodeId
+    const look = () => {
+      if (isOver()) return
+      void isWhole(cluster).then((whole) => {
+        if (whole) wiped = undefined
+        else scheduler.after(500, 'is it whole', look)
+      })
+    }
+    scheduler.after(500, 'is it whole', look)
   }
 
-  const preferred = () => {
-    const { deps } = anyone()
-    cluster.count('preferred elections')
-    const electionType = 0
-    void electLeaders(deps, { electionType, topics: null }).catch(() => undefined)
+  /** The node of a leader that was elected just now. */
+  let seen = 0
+  const wipeElected = () => {
+    const elections = cluster.exercised.elections ?? 0
+    if (elections === seen || (wiped !== undefined && scheduler.chance(2))) return
+    seen = elections
+    const leaders = storedTopics(cluster.documents, { beingDeleted: false }).flatMap(
+      ({ topicId, partitions }) =>
+        Array.from({ length: partitions }, (_, partition) => headOf(cluster.documents, topicId, partition)),
+    )
+    const latest = leaders
+      .flatMap((head) => (head?.leader === undefined ? [] : [{ ...head, leader: head.leader }]))
+      .sort((a, b) => b.leaderEpoch - a.leaderEpoch)[0]
+    if (latest === undefined || configuration.minIsr < 2) return
+    const nodeId = Number(latest.leader.split('.')[0])
+    if (wiped !== undefined && wiped !== nodeId) return
+    cluster.count('node wiped while it leads')
+    wipe(nodeId)
   }
 
-  const changeMinIsr = () => {
-    const { deps } = anyone()
-    const value = String(random.integer(configuration.minIsr, Math.min(2, configuration.replicationFactor)))
-    const configs = [{ name: 'min.insync.replicas', configOperation: 0 as const, value }]
-    const resources = [{ resourceType: 2, resourceName: topic.name, configs }]
-    void alterConfigs(deps, { resources, validateOnly: false }).catch(() => undefined)
+  const elect = (electionType: 0 | 1) => {
+    cluster.count(electionType === 0 ? 'preferred elections' : 'unclean elections asked for')
+    void electLeaders(anyone().deps, { electionType, topics: null }).catch(() => undefined)
   }
 
   scheduler.after(random.integer(10, 150), 'disaster', strike)
 }
 
 /** Whether every replica of every partition is in sync, lacks nothing, and is on a bucket that is known as it is. */
-export async function isWhole({ documents, nodes }: Cluster, topic: Topic): Promise<boolean> {
+async function isWhole(cluster: Cluster): Promise<boolean> {
+  return (await whatIsMissing(cluster)).length === 0
+}
+
+/** What keeps the cluster from being whole: a fact for each node and partition. */
+export async function whatIsMissing({ documents, nodes }: Cluster): Promise<readonly string[]> {
+  const missing: string[] = []
   const stored = await documents.list(CLUSTER_META.pk, { ...ALL_NODES, limit: 100, direction: 'ascending' })
   for (const [nodeId, { item }] of stored.entries()) {
     const { state, walkedTo, incarnationId } = decodeNode(item)
     const bytes = await nodes.get(nodeId)?.get('incarnation', undefined, new AbortController().signal)
     const found = bytes === undefined ? undefined : new TextDecoder().decode(bytes)
-    if (state !== 'UP' || walkedTo !== undefined || found !== incarnationId) return false
+    if (state === 'UP' && walkedTo === undefined && found === incarnationId) continue
+    missing.push(`node ${nodeId} is not well ${JSON.stringify({ state, walkedTo, incarnationId, found })}`)
   }
-  for (let partition = 0; partition < topic.partitions; partition += 1) {
-    const item = await documents.get(headKey(topic.topicId, partition), 'strong')
-    const head = item === undefined ? undefined : decodeHead(item)
-    if (head?.leader === undefined || head.isr.length < head.replicas.length) return false
-    if (Object.keys(head.holeStart).length > 0) return false
+  for (const { name, topicId, partitions } of storedTopics(documents, { beingDeleted: false })) {
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const head = headOf(documents, topicId, partition)
+      const { leader, isr = [], joining, replicas = [], holeStart = {}, holeEnd } = head ?? {}
+      if (leader !== undefined && isr.length === replicas.length && Object.keys(holeStart).length === 0)
+        continue
+      const facts = JSON.stringify({ leader, isr, joining, replicas, holeStart, holeEnd })
+      missing.push(`partition ${name}-${partition} (${topicId}) is not whole ${facts}`)
+    }
   }
-  return true
+  return missing
 }

@@ -29,10 +29,38 @@ const ROWS: readonly (readonly [string, readonly string[]])[] = [
   ['holes opened', ['holes opened']],
   ['replicas replaced', ['replicas replaced']],
   ['min.insync.replicas changed', ['minIsr changed']],
+  ['handlers thawed after an election', ['F7 thaw after an election']],
+  ['clock off', ['F13 clock is off']],
+  ['clock jumped', ['F13 clock jumps']],
+  ['node wiped while it is filled', ['node wiped while it is filled']],
+  ['node wiped while it leads', ['node wiped while it leads']],
+  ['node wiped beyond the promise', ['node wiped beyond the promise']],
+  ['corrupt or short object', ['F15 corrupt or short object']],
+  ['put-if-absent met another', ['F16 put-if-absent met another']],
+  ['topics created', ['topics created']],
+  ['topics deleted', ['topics deleted']],
+  ['topics made anew', ['topics made anew']],
+  ['partitions added', ['partitions added']],
+  ['configs altered', ['alter configs ok']],
+  ['topic unknown to a client', ['topic unknown']],
+  ['preferred leaders asked for', ['preferred elections']],
+  ['unclean elections asked for', ['unclean elections asked for']],
+  ['late retries', ['late retry']],
+  ['late retries of sequence 0', ['late retry of sequence 0']],
+  ['producers restarted', ['producer restarts']],
+  ['producers spilled', ['producers spilled']],
   ['tails paged', ['tails trimmed']],
   ['ambiguous answers', ['send info']],
   ['refusals', ['send fail']],
 ]
+
+/** What befalls calls, processes and nodes: the names that counters of faults begin with. */
+const FAULTS = /^(F\d+ |read fails|object |node (fails|hangs|cut off))/
+
+/** How many faults there were. */
+export function faultsOf(exercised: Readonly<Record<string, number>>): number {
+  return Object.entries(exercised).reduce((sum, [what, count]) => sum + (FAULTS.test(what) ? count : 0), 0)
+}
 
 /** A row of the table: seeds in which it came about, and how often in all. */
 export interface ExercisedRow {

@@ -6,10 +6,8 @@ import { runController } from '../../shared/service/controller.ts'
 import type { Deps } from '../../shared/service/deps.ts'
 import { electLeaders } from '../../shared/service/elect-leaders.ts'
 import { produce } from '../../shared/service/produce.ts'
-import { decodeHead } from '../../shared/store/items/head-item.ts'
-import { headKey } from '../../shared/store/keys.ts'
-import type { Process, Reach } from './explore-process.ts'
-import type { World } from './explore-world.ts'
+import { wiping } from './explore-ports.ts'
+import { type Around, newExploredProcess, type Process, type Reach } from './explore-process.ts'
 
 /** Somebody who asks the service for one thing after the other, or runs its background work. */
 export interface Actor {
@@ -22,11 +20,14 @@ export interface Stage {
   send(batch: Batch): Promise<Sent>
   /** Runs the controller, which takes the storage nodes `cutFrom` for failed. */
   controller(cutFrom?: readonly number[]): Promise<void>
-  catchUp(): Promise<void>
+  /** Gives the replicas what they lack, but for those on the storage nodes `cutFrom`. */
+  catchUp(cutFrom?: readonly number[]): Promise<void>
   /** Has the replica that was assigned first lead. */
   preferFirst(): Promise<void>
   wipe(nodeId: number): Promise<void>
   pass(ms: number): Promise<void>
+  /** The answer of a service; undefined if its process is gone. */
+  ask<T>(run: (deps: Deps) => Promise<T>): Promise<T | undefined>
 }
 
 /** A record to send. */
@@ -51,12 +52,21 @@ export interface Topic {
   readonly topicId: string
 }
 
-/** The actors of a run so far, and what came of what they sent. */
-export interface Company {
+/** An actor at work. */
+export interface Work {
+  readonly processes: readonly Process[]
+  /** All that it may still remember of what its processes answered. */
+  said: string
+  isOver: boolean
   readonly sent: Sent[]
-  /** Begins an actor's part. */
-  begin(actor: Actor): void
-  isOver(actor: Actor): boolean
+  /** Offsets that were acknowledged to acks=all: the high watermark is past them. */
+  readonly acknowledged: number[]
+  readonly problems: string[]
+}
+
+/** Where actors work. */
+export interface Setting extends Around {
+  readonly topic: Topic
 }
 
 /** A produce gives up so soon that nothing else has to wait for it. */
@@ -74,77 +84,66 @@ const EXPECTED: ReadonlySet<string> = new Set([
 /** What follows from the loss of an earlier batch, which acks=all alone excludes. */
 const AFTER_A_LOSS: ReadonlySet<string> = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER'])
 
-export function newCompany(world: World, topic: Topic, earlier: readonly Sent[] = []): Company {
-  const sent = [...earlier]
-  const over = new Set<string>()
-  const problem = (text: string) => world.problems.push(text)
-  return {
-    sent,
-    isOver: ({ name }) => over.has(name),
-    begin: (actor) => {
-      const saying = (text: string) => world.said.set(actor.name, text)
-      saying('')
-      const say = (text: string) => saying(`${world.said.get(actor.name)} ${text}`)
-      actor.act(newStage({ world, topic, sent, actor: actor.name, say })).then(
-        () => {
-          over.add(actor.name)
-          saying(`over ${world.said.get(actor.name)}`)
-        },
-        (error: unknown) =>
-          problem(`${actor.name} stopped: ${error instanceof Error ? error.stack : String(error)}`),
-      )
-    },
+/** Begins an actor's part. */
+export function beginWork(actor: Actor, setting: Omit<Setting, 'logged'>): Work {
+  const processes: Process[] = []
+  const problems: string[] = []
+  const work: Work = { processes, said: '', isOver: false, sent: [], acknowledged: [], problems }
+  const around = { ...setting, logged: (line: string) => problems.push(line) }
+  const newProcess = (reach: Reach = {}) => {
+    const name = `${actor.name}${processes.length + 1}`
+    const process = newExploredProcess({ name, reach }, around)
+    processes.push(process)
+    return process
   }
+  actor.act(newStage({ setting, work, newProcess })).then(
+    () => {
+      work.isOver = true
+    },
+    (error: unknown) =>
+      problems.push(`${actor.name} stopped: ${error instanceof Error ? error.stack : String(error)}`),
+  )
+  return work
 }
 
-interface Setting {
-  readonly world: World
-  readonly topic: Topic
-  readonly sent: Sent[]
-  readonly actor: string
-  say(text: string): void
+interface Role {
+  readonly setting: Omit<Setting, 'logged'>
+  readonly work: Work
+  newProcess(reach?: Reach): Process
 }
 
-function newStage(setting: Setting): Stage {
-  const { world, topic, say } = setting
+function newStage(role: Role): Stage {
+  const { setting, work, newProcess } = role
   const inProcess = async (reach: Reach, run: (deps: Deps) => Promise<unknown>) => {
-    const answer = await ask(world.newProcess(setting.actor, reach), run)
-    say(answer === NO_ANSWER ? 'gone' : 'done')
+    const answer = await ask(newProcess(reach), run)
+    work.said += answer === NO_ANSWER ? ' gone' : ' done'
   }
   const refused = (error: unknown) => {
     if (!(error instanceof KafkaError)) throw error
   }
+  const { name: topicName, topicId } = setting.topic
   return {
-    send: (batch) => send(setting, batch),
+    send: (batch) => send(role, batch),
     controller: (cutFrom = []) => inProcess({ cutFrom }, runController),
-    catchUp: () =>
-      inProcess({}, (deps) =>
-        catchUp(deps, {
-          task: 'catchUp',
-          topicName: topic.name,
-          topicId: topic.topicId,
-          partitionIndex: 0,
-        }),
+    catchUp: (cutFrom = []) =>
+      inProcess({ cutFrom }, (deps) =>
+        catchUp(deps, { task: 'catchUp', topicName, topicId, partitionIndex: 0 }),
       ),
     preferFirst: () =>
       inProcess({}, (deps) => electLeaders(deps, { electionType: 0, topics: null }).catch(refused)),
     wipe: (nodeId) => {
-      const process = world.newProcess(setting.actor)
-      return new Promise<void>((resolve) => {
-        process.calls.push({
-          what: `node ${nodeId} is wiped`,
-          touched: { id: `node ${nodeId}` },
-          isWrite: true,
-          place: 'always',
-          signal: undefined,
-          run: async () => world.stores.wipe(nodeId),
-          resolve: () => resolve(),
-          reject: () => undefined,
-          outcome: undefined,
-        })
+      const process = newProcess()
+      const call = wiping(setting.stores, nodeId)
+      return new Promise<void>((resolve, reject) => {
+        process.hasAnswered = true
+        process.pending.push({ id: 0, call, signal: undefined, resolve: () => resolve(), reject })
       })
     },
-    pass: (ms) => world.newProcess(setting.actor).deps.clock.sleep(ms),
+    pass: (ms) => inProcess({}, ({ clock }) => clock.sleep(ms)),
+    ask: async (run) => {
+      const answer = await ask(newProcess(), run)
+      return answer === NO_ANSWER ? undefined : answer
+    },
   }
 }
 
@@ -152,24 +151,30 @@ function newStage(setting: Setting): Stage {
 function ask<T>(process: Process, run: (deps: Deps) => Promise<T>): Promise<T | typeof NO_ANSWER> {
   return new Promise((resolve, reject) => {
     process.whenGone.push(() => resolve(NO_ANSWER))
-    run(process.deps).then(resolve, reject)
+    run(process.deps)
+      .finally(() => {
+        process.hasAnswered = true
+      })
+      .then(resolve, reject)
   })
 }
 
-async function send(setting: Setting, batch: Batch): Promise<Sent> {
+async function send(role: Role, batch: Batch): Promise<Sent> {
+  const { work, newProcess } = role
   let inDoubt = false
   let last: Answer | typeof NO_ANSWER = NO_ANSWER
   for (let tries = 0; tries < (batch.tries ?? 1); tries += 1) {
-    last = await ask(setting.world.newProcess(setting.actor, batch), (deps) => sendOnce(deps, setting, batch))
+    last = await ask(newProcess(batch), (deps) => sendOnce(deps, role, batch))
     if (last === NO_ANSWER || last.effect === 'unknown') inDoubt = true
+    work.said += ` ${inDoubt}`
     if (last !== NO_ANSWER && (last.errorName === '' || !last.retriable)) break
   }
   const isDone = last !== NO_ANSWER && isAcknowledged(last)
   const outcome = isDone ? 'ok' : inDoubt ? 'info' : 'fail'
   const { offset, errorName } = last === NO_ANSWER ? { offset: -1, errorName: 'no answer' } : last
   const sent: Sent = { ...batch, outcome, offset, errorName }
-  setting.sent.push(sent)
-  setting.say(`${batch.value} ${outcome} ${offset} ${errorName}`)
+  work.sent.push(sent)
+  work.said += ` ${batch.value} ${outcome} ${offset} ${errorName}`
   return sent
 }
 
@@ -184,9 +189,9 @@ interface Answer {
 const isAcknowledged = ({ errorName }: Answer) =>
   errorName === '' || errorName === 'DUPLICATE_SEQUENCE_NUMBER'
 
-async function sendOnce(deps: Deps, setting: Setting, batch: Batch): Promise<Answer> {
-  const { world, topic } = setting
-  const partitions = [{ partitionIndex: 0, batch: encoded(batch, world.nowMs()) }]
+async function sendOnce(deps: Deps, { setting, work }: Role, batch: Batch): Promise<Answer> {
+  const { topic, scenario } = setting
+  const partitions = [{ partitionIndex: 0, batch: encoded(batch, setting.nowMs()) }]
   const request = {
     acks: batch.acks,
     timeoutMs: TIMEOUT_MS,
@@ -202,7 +207,7 @@ async function sendOnce(deps: Deps, setting: Setting, batch: Batch): Promise<Ans
   )
   if (row === undefined) throw new Error('answer without a row')
   if (!('errorName' in row)) {
-    if (batch.acks === -1 && !world.scenario.unclean) await checkAcknowledged(setting, row.baseOffset)
+    if (batch.acks === -1 && !scenario.unclean) work.acknowledged.push(row.baseOffset)
     return { offset: row.baseOffset, errorName: '', effect: undefined, retriable: false }
   }
   const { errorName, effect, retriable } = row
@@ -210,16 +215,8 @@ async function sendOnce(deps: Deps, setting: Setting, batch: Batch): Promise<Ans
     EXPECTED.has(errorName) ||
     errorName === 'DUPLICATE_SEQUENCE_NUMBER' ||
     (AFTER_A_LOSS.has(errorName) && batch.acks === 1)
-  if (!isExpected) world.problems.push(`${batch.value} was answered ${errorName}: ${row.errorMessage}`)
+  if (!isExpected) work.problems.push(`${batch.value} was answered ${errorName}: ${row.errorMessage}`)
   return { offset: -1, errorName, effect, retriable }
-}
-
-/** What is acknowledged to acks=all is below the high watermark. */
-async function checkAcknowledged({ world, topic }: Setting, offset: number): Promise<void> {
-  const item = await world.stores.documents.get(headKey(topic.topicId, 0), 'strong')
-  const { highWatermark } = decodeHead(item ?? {})
-  if (highWatermark > offset) return
-  world.problems.push(`offset ${offset} was acknowledged, the high watermark is ${highWatermark}`)
 }
 
 const batches = new Map<string, Uint8Array>()

@@ -6,79 +6,58 @@ import { fetch } from '../../shared/service/fetch.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
 import { decodeLoss } from '../../shared/store/items/loss-item.ts'
 import { ALL_LOSSES, headKey, partitionPk } from '../../shared/store/keys.ts'
-import type { Cluster } from './cluster.ts'
-import type { Company, Sent, Stage, Topic } from './explore-actors.ts'
-import { actQuietly } from './explore-stage.ts'
-import type { World } from './explore-world.ts'
-import { checkStored, watchInvariants } from './invariants.ts'
+import type { Sent, Stage, Topic } from './explore-actors.ts'
+import { actQuietly, type Quiet } from './explore-quiet.ts'
+import type { Prepared } from './explore-stage.ts'
+import type { State } from './explore-world.ts'
 
 /** Rounds of the controller and of catch-up within which everything is well again, and the time between: longer than any hold-down. */
 const HEALING_ROUNDS = 6
 const ROUND_MS = 660_000
 
-/** Checks design's invariants after each write from now on; the promise of all that are under way. */
-export function watch(world: World, topic: Topic): () => Promise<void> {
-  const cluster = clusterOf(world)
-  const pk = partitionPk(topic.topicId, 0)
-  let stored: Promise<void> | undefined
-  watchInvariants(cluster, (broken) => world.problems.push(broken))
-  world.onWrite = (key, before, after) => {
-    cluster.onWrite(key, before, after)
-    if (key.sk !== 'HEAD') return
-    stored = checkStored(cluster, pk).then((broken) => {
-      world.problems.push(...broken)
-    })
-  }
-  return async () => {
-    await stored
-    stored = undefined
-  }
-}
-
-/** What checks of a simulated cluster need of it. */
-function clusterOf(world: World): Cluster {
-  const { documents, nodes } = world.stores
-  const configuration = { unclean: world.scenario.unclean }
-  const cluster = { documents, nodes, configuration, exercised: {}, count: () => undefined }
-  return { ...cluster, onWrite: () => undefined } as unknown as Cluster
-}
-
 /** Once everything came to rest: all is well again, nothing that was promised is missing, and the log goes on. */
-export async function judge(
-  world: World,
-  company: Company,
-  { topic, faults }: { readonly topic: Topic; readonly faults: number },
-): Promise<void> {
-  const { documents } = world.stores
+export async function judge(prepared: Prepared, state: State, faults: number): Promise<readonly string[]> {
+  const { scenario, setting, watch, start } = prepared
+  const { stores, topic } = setting
+  const { documents } = stores
   const pk = partitionPk(topic.topicId, 0)
   const headNow = async () => decodeHead((await documents.get(headKey(topic.topicId, 0), 'strong')) ?? {})
-  const { wasTruncated } = world
   const isWhole = async () => {
     const { leader, isr, replicas, holeStart } = await headNow()
     return leader !== undefined && isr.length === replicas.length && Object.keys(holeStart).length === 0
   }
-  if (world.faultsLeft === faults) {
-    for (const broken of world.scenario.atRest?.(await headNow()) ?? []) world.problems.push(broken)
+  stores.contents = state.contents
+  const problems = state.faultsLeft === faults ? [...(scenario.atRest?.(await headNow()) ?? [])] : []
+  const atRest: Quiet = {
+    contents: state.contents,
+    nowMs: state.nowMs,
+    sent: [...start.sent, ...state.locals.flatMap(({ sent }) => sent)],
+    problems: [],
   }
-  await actQuietly(world, company, { name: 'healing', act: (stage) => heal(stage, isWhole) })
+  const healed = await actQuietly(atRest, { name: 'healing', act: (stage) => heal(stage, isWhole) }, setting)
   const { highWatermark, logEndOffset } = await headNow()
-  if (highWatermark !== logEndOffset)
-    world.problems.push(`high watermark ${highWatermark} of ${logEndOffset}`)
-  await actQuietly(world, company, { name: 'more', act: (stage) => sendMore(stage, company.sent) })
-  for (const broken of await checkStored(clusterOf(world), pk)) world.problems.push(broken)
-  if (!(await isWhole())) world.problems.push(`not whole: ${facts(await headNow())}`)
-  if (world.problems.length > 0) return
+  if (highWatermark !== logEndOffset) problems.push(`high watermark ${highWatermark} of ${logEndOffset}`)
+  const more = { name: 'more', act: (stage: Stage) => sendMore(stage, healed.sent) }
+  const ended = await actQuietly(healed, more, setting)
+  problems.push(...ended.problems, ...(await watch.broken(ended.contents)))
+  watch.tookFromLog()
+  if (!(await isWhole())) problems.push(`not whole: ${facts(await headNow())}`)
+  if (problems.length > 0) return problems
   const stored = await documents.list(pk, { ...ALL_LOSSES, limit: 100, direction: 'ascending' })
-  const lostFrom = Math.min(...stored.map(({ item }) => decodeLoss(item).fromOffset))
-  const log = await readLog(world, topic)
+  const losses = stored.map(({ item }) => decodeLoss(item))
+  // Without a copy elsewhere, what its leader alone acknowledged goes with it.
+  const isLost = ({ acks, offset }: Sent) =>
+    losses.some(({ fromOffset, committedTo }) => offset >= fromOffset && (acks === 1 || offset < committedTo))
+  const log = new Map<number, string>()
+  const reader = { name: 'reader', act: (stage: Stage) => readLog(stage, topic, log) }
+  const read = await actQuietly(ended, reader, setting)
   // Of two tries of one record that are under way at once, one may have no effect and the other one have it.
-  const mayBeThere = new Set(
-    company.sent.filter(({ outcome }) => outcome !== 'fail').map(({ value }) => value),
-  )
-  for (const sent of company.sent) {
-    if (sent.outcome === 'fail' && mayBeThere.has(sent.value)) continue
-    for (const broken of placesOf(sent, log, { wasTruncated, lostFrom })) world.problems.push(broken)
-  }
+  const mayBeThere = new Set(ended.sent.filter(({ outcome }) => outcome !== 'fail').map(({ value }) => value))
+  const past = { wasTruncated: state.wasTruncated, isLost }
+  const places = ended.sent
+    .filter(({ outcome, value }) => outcome !== 'fail' || !mayBeThere.has(value))
+    .flatMap((sent) => placesOf(sent, log, past))
+  return [...read.problems, ...places]
 }
 
 async function heal(stage: Stage, isWhole: () => Promise<boolean>): Promise<void> {
@@ -105,8 +84,8 @@ async function sendMore(stage: Stage, before: readonly Sent[]): Promise<void> {
 
 interface Past {
   readonly wasTruncated: boolean
-  /** Readers were told that what lay from here on may be lost. */
-  readonly lostFrom: number
+  /** Whether it is recorded that a record may be lost, which was promised no more than that. */
+  readonly isLost: (sent: Sent) => boolean
 }
 
 function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): readonly string[] {
@@ -116,15 +95,13 @@ function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): rea
   if (value.startsWith('more') && outcome !== 'ok') return [`${value} was not acknowledged: ${errorName}`]
   if (outcome === 'fail' && places.length > 0)
     return [`${value} had no effect, it was said (${errorName}), and is at ${places}`]
-  if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || offset >= past.lostFrom) return []
+  if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || past.isLost(sent)) return []
   if (offset >= 0 && places[0] !== offset)
     return [`${value} was acknowledged at ${offset}, and is at ${places}`]
   return places.length === 0 ? [`${value} was acknowledged, and is lost`] : []
 }
 
-async function readLog(world: World, topic: Topic): Promise<ReadonlyMap<number, string>> {
-  const found = new Map<number, string>()
-  const { deps } = world.newProcess('reader')
+async function readLog(stage: Stage, topic: Topic, found: Map<number, string>): Promise<void> {
   for (let fetchOffset = 0; ; ) {
     const partition = {
       partitionIndex: 0,
@@ -134,25 +111,17 @@ async function readLog(world: World, topic: Topic): Promise<ReadonlyMap<number, 
       lastFetchedEpoch: -1,
     }
     const topics = [{ name: topic.name, partitions: [partition] }]
-    const fetching = fetch(deps, {
-      maxWaitMs: 0,
-      minBytes: 1,
-      maxBytes: 1_000_000,
-      isolationLevel: 0,
-      topics,
-    })
-    await world.options()
-    const row = (await fetching).topics[0]?.partitions[0]
-    if (row === undefined || 'errorName' in row) {
-      world.problems.push(`reading failed at ${fetchOffset}: ${row?.errorName} ${row?.errorMessage}`)
-      return found
-    }
+    const sizes = { maxWaitMs: 0, minBytes: 1, maxBytes: 1_000_000 }
+    const answer = await stage.ask((deps) => fetch(deps, { ...sizes, isolationLevel: 0, topics }))
+    const row = answer?.topics[0]?.partitions[0]
+    if (row === undefined || 'errorName' in row)
+      throw new Error(`reading failed at ${fetchOffset}: ${row?.errorName} ${row?.errorMessage}`)
     for (const { bytes } of row.batches.flatMap(splitBatches)) {
       const records = decodeBatch(bytes, nodeCodecs, { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES })
       for (const { offset, value } of records)
         found.set(offset, new TextDecoder().decode(value ?? new Uint8Array()))
     }
-    if (row.nextOffset >= row.highWatermark || row.nextOffset === fetchOffset) return found
+    if (row.nextOffset >= row.highWatermark || row.nextOffset === fetchOffset) return
     fetchOffset = row.nextOffset
   }
 }

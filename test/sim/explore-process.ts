@@ -4,26 +4,40 @@ import { LIMITS } from '../../shared/protocol/limits.ts'
 import { newCaches } from '../../shared/service/caches.ts'
 import type { Deps } from '../../shared/service/deps.ts'
 import { seededRandom } from '../support/seeded-random.ts'
-import { type Call, digest, fingerprint } from './explore-calls.ts'
+import type { Call } from './explore-calls.ts'
 import { exploredClock, type Timer } from './explore-clock.ts'
-import { type Ask, exploredDocuments, exploredNode, type OnWrite } from './explore-ports.ts'
+import { digest } from './explore-names.ts'
+import { type Ask, type DocumentCalls, exploredDocuments, exploredNode } from './explore-ports.ts'
 import type { Scenario } from './explore-scenario.ts'
 import type { ExploredStores } from './explore-stores.ts'
 
 /** A process: what it remembers dies with it. */
 export interface Process {
   readonly name: string
-  readonly actor: string
   readonly deps: Deps
   state: 'runs' | 'frozen' | 'crashed'
   /** A name for all that it was told so far: the same name, the same process. */
   told: string
-  readonly calls: Call[]
+  readonly pending: Pending[]
   readonly timers: Set<Timer>
-  /** Whether it wrote anything that others touch too. */
+  /** How many calls it made. */
+  made: number
+  /** Whether it wrote a document. */
   hasWritten: boolean
+  /** Whether it has answered whoever asked it. */
+  hasAnswered: boolean
   /** Called when whoever waits for it waits in vain. */
   readonly whenGone: (() => void)[]
+}
+
+/** A call that waits for its answer. */
+export interface Pending {
+  /** Counts the calls of its process. */
+  readonly id: number
+  readonly call: Call
+  readonly signal: AbortSignal | undefined
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Storage nodes that a process cannot reach, and those that take longer to store anything than it waits. */
@@ -33,34 +47,35 @@ export interface Reach {
 }
 
 /** The world as its processes find it. */
-interface Around {
+export interface Around {
   readonly scenario: Scenario
   readonly clusterId: string
   readonly stores: ExploredStores
+  readonly documents: DocumentCalls
   nowMs(): number
-  readonly onWrite: OnWrite
   /** Told of errors that no service should meet. */
   readonly logged: (line: string) => void
 }
 
 export function newExploredProcess(
-  { name, actor, reach }: { readonly name: string; readonly actor: string; readonly reach: Reach },
-  { scenario, clusterId, stores, nowMs, onWrite, logged }: Around,
+  { name, reach }: { readonly name: string; readonly reach: Reach },
+  { scenario, clusterId, stores, documents, nowMs, logged }: Around,
 ): Process {
   const random = seededRandom(Number.parseInt(Buffer.from(digest(name)).toString('hex').slice(0, 7), 16))
   const self = () => process
+  const ask = asking(self)
   const locations = [...stores.nodes].map(([nodeId, { location }]) => [nodeId, location] as const)
   const cutOff = new Set(
     locations.flatMap(([id, location]) => (reach.cutFrom?.includes(id) ? [location] : [])),
   )
   const deps: Deps = {
     clusterId,
-    documents: exploredDocuments(ask(self), stores.documents, onWrite),
+    documents: exploredDocuments(ask, documents),
     nodes: new Map(
       [...stores.nodes].map(([nodeId, store]) => {
         const isSlow = (reach.slowTo ?? []).includes(nodeId)
-        const place = scenario.wiped.includes(nodeId) ? 'always' : 'never'
-        return [nodeId, exploredNode(ask(self), { nodeId, store, place, cutOff, isSlow })]
+        const place = scenario.wiped.includes(nodeId) ? 'ifShared' : 'never'
+        return [nodeId, exploredNode(ask, { nodeId, store, place }, { cutOff, isSlow })]
       }),
     ),
     tasks: { trigger: async () => undefined },
@@ -84,36 +99,24 @@ export function newExploredProcess(
   }
   const process: Process = {
     name,
-    actor,
     deps,
     state: 'runs',
-    told: '',
-    calls: [],
+    told: `${nowMs()}`,
+    pending: [],
     timers: new Set(),
+    made: 0,
     hasWritten: false,
+    hasAnswered: false,
     whenGone: [],
   }
   return process
 }
 
-const ask =
+const asking =
   (process: () => Process): Ask =>
-  (call) =>
+  (call, signal) =>
     new Promise((resolve, reject) => {
-      const asked: Call = {
-        ...call,
-        signal: call.signal,
-        resolve: resolve as Call['resolve'],
-        reject,
-        outcome: undefined,
-      }
-      process().calls.push(asked)
+      const { made, pending } = process()
+      process().made = made + 1
+      pending.push({ id: made, call, signal, resolve: resolve as Pending['resolve'], reject })
     })
-
-/** What a process may do from here on follows from what it was told, and from what is under way. */
-export function processKey({ name, state, told, calls, timers }: Process, said: string | undefined): string {
-  const isOver = said?.startsWith('over') === true && calls.length === 0 && timers.size === 0
-  if (isOver || state === 'crashed') return `${name} is gone`
-  const outcomes = calls.map(({ outcome }) => (outcome === undefined ? '' : fingerprint(outcome)))
-  return [name, state, told, ...outcomes].join(' ')
-}

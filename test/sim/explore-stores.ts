@@ -1,78 +1,199 @@
-import { DatabaseSync } from 'node:sqlite'
-import { type MemoryBuckets, memoryObjectStore } from '../../shared/embedded/memory-object-store.ts'
-import { sqliteDocumentStore } from '../../shared/embedded/sqlite-document-store.ts'
-import type { DocumentStore } from '../../shared/store/document-store.ts'
+import { applyPlan, holds } from '../../shared/core/apply-plan.ts'
+import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
+import { throwIfAborted } from '../../shared/embedded/object-key.ts'
+import { assert, KafkaError } from '../../shared/protocol/kafka-error.ts'
+import { assertActions } from '../../shared/store/assert-actions.ts'
+import type {
+  Action,
+  DocumentStore,
+  Entry,
+  Expected,
+  Key,
+  Verdict,
+} from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
+import { fingerprint, nameOf, theItem } from './explore-names.ts'
 
-/** The embedded stores in memory, which can be set back to an earlier state any number of times. */
+/** Everything that is stored at some time. Nobody changes it: a write makes another one, so any number of worlds share it. */
+export interface Contents {
+  readonly documents: ReadonlyMap<string, Entry>
+  /** The objects of each storage node. */
+  readonly buckets: readonly Bucket[]
+}
+
+type Bucket = ReadonlyMap<string, Uint8Array>
+
+/** The stores that all worlds have: what is in them is set before each call. */
 export interface ExploredStores {
+  contents: Contents
   readonly documents: DocumentStore
   readonly nodes: ReadonlyMap<number, ObjectStore>
   /** A storage node loses everything. */
   wipe(nodeId: number): void
-  /** Everything that is stored, as text: the same text, the same contents. */
-  contents(): string
-  snapshot(): Snapshot
-  restore(snapshot: Snapshot): void
-}
-
-/** What was stored at some time. Nobody changes stored bytes, so buckets share them. */
-export interface Snapshot {
-  readonly rows: readonly Row[]
-  readonly buckets: readonly (readonly [string, ReadonlyMap<string, Uint8Array>])[]
-}
-
-interface Row {
-  readonly pk: string
-  readonly sk: string
-  readonly dueShard: number | null
-  readonly dueAtMs: number | null
-  readonly body: string
 }
 
 /** Stores of `nodeCount` storage nodes, all empty. */
 export function newExploredStores(nodeCount: number): ExploredStores {
-  const database = new DatabaseSync(':memory:')
-  const documents = sqliteDocumentStore(database)
-  const buckets: MemoryBuckets = new Map()
   const ids = Array.from({ length: nodeCount }, (_, nodeId) => nodeId)
-  const nodes = new Map(ids.map((nodeId) => [nodeId, memoryObjectStore(buckets, locationOf(nodeId))]))
-  const select = database.prepare('SELECT pk, sk, dueShard, dueAtMs, body FROM documents ORDER BY pk, sk')
-  const remove = database.prepare('DELETE FROM documents')
-  const insert = database.prepare(
-    'INSERT INTO documents (pk, sk, dueShard, dueAtMs, body) VALUES (?, ?, ?, ?, ?)',
-  )
-  const rows = () => select.all() as unknown as readonly Row[]
+  const stores: ExploredStores = {
+    contents: { documents: new Map(), buckets: ids.map(() => new Map()) },
+    documents: documentsOf(() => stores),
+    nodes: new Map(ids.map((nodeId) => [nodeId, nodeOf(() => stores, nodeId)])),
+    wipe: (nodeId) => setBucket(stores, nodeId, new Map()),
+  }
+  return stores
+}
+
+const named = new WeakMap<object, number>()
+
+/** The same name, the same contents. */
+export function nameOfContents({ documents, buckets }: Contents): string {
+  return `${nameOfMap(documents, ({ item }) => item)} ${buckets.map((bucket) => nameOfMap(bucket, (bytes) => bytes))}`
+}
+
+function nameOfMap<T>(map: ReadonlyMap<string, T>, see: (value: T) => unknown): number {
+  const known = named.get(map)
+  if (known !== undefined) return known
+  const parts = [...map].map(([key, value]) => nameOf(`${key} ${fingerprint(see(value))}`))
+  const name = nameOf(parts.sort((a, b) => a - b).join())
+  named.set(map, name)
+  return name
+}
+
+function documentsOf(stores: () => ExploredStores): DocumentStore {
+  const read = (key: Key) => stores().contents.documents.get(idOf(key))?.item
+  const write = (changes: readonly (readonly [Key, Item | undefined])[]) => {
+    const { documents, buckets } = stores().contents
+    const next = new Map(documents)
+    for (const [key, item] of changes) {
+      if (item === undefined) next.delete(idOf(key))
+      else next.set(idOf(key), { key, item: theItem(item) })
+    }
+    stores().contents = { documents: next, buckets }
+  }
+  const save = (key: Key, item: Item): Verdict => {
+    write([[key, item]])
+    return { applied: true, item: theItem(item) }
+  }
+  const inOrder = () =>
+    [...stores().contents.documents.values()].sort((a, b) => (a.key.sk < b.key.sk ? -1 : 1))
   return {
-    documents,
-    nodes,
-    wipe: (nodeId) => buckets.get(locationOf(nodeId))?.clear(),
-    contents: () =>
-      [
-        ...rows().map(({ pk, sk, body }) => `${pk} ${sk} ${body}`),
-        // All objects but the one that names its bucket have names that are used once.
-        ...[...buckets].map(([location, objects]) => {
-          const name = objects.get('incarnation')
-          return `${location} ${name === undefined ? '' : String(name)} ${[...objects.keys()].sort()}`
-        }),
-      ].join('\n'),
-    snapshot: () => ({
-      rows: rows(),
-      buckets: [...buckets].map(([location, objects]) => [location, new Map(objects)] as const),
-    }),
-    restore: (snapshot) => {
-      database.exec('BEGIN')
-      remove.run()
-      for (const { pk, sk, dueShard, dueAtMs, body } of snapshot.rows)
-        insert.run(pk, sk, dueShard, dueAtMs, body)
-      database.exec('COMMIT')
-      for (const [location, stored] of snapshot.buckets) {
-        const objects = buckets.get(location)
-        objects?.clear()
-        for (const [key, bytes] of stored) objects?.set(key, bytes)
-      }
+    get: async (key) => read(key),
+    list: async (pk, { from, to, limit, direction }) => {
+      assert(Number.isSafeInteger(limit) && limit > 0, `list without a limit limit=${limit}`)
+      const found = inOrder().filter(({ key }) => key.pk === pk && key.sk >= from && key.sk <= to)
+      return (direction === 'descending' ? found.reverse() : found).slice(0, limit)
+    },
+    due: async (shard, { untilMs, limit }) => {
+      assert(Number.isSafeInteger(limit) && limit > 0, `due without a limit limit=${limit}`)
+      const due = inOrder().flatMap(({ key, item: { dueShard, dueAtMs } }) =>
+        dueShard === shard && typeof dueAtMs === 'number' && dueAtMs <= untilMs ? [{ key, dueAtMs }] : [],
+      )
+      return due.sort((a, b) => a.dueAtMs - b.dueAtMs).slice(0, limit)
+    },
+    put: async (key, item, expected) => {
+      const before = read(key)
+      if (!isVersion(before, expected)) return { applied: false, item: before }
+      return save(key, withNextVersion(item, expected))
+    },
+    delete: async (key, checks) => {
+      const before = read(key)
+      if (!holds(before, checks)) return { applied: false, item: before }
+      write([[key, undefined]])
+      return { applied: true, item: before ?? {} }
+    },
+    update: async (key, plan) => {
+      const verdict = updated(read(key) ?? EMPTY, plan)
+      if (verdict.applied) write([[key, verdict.item]])
+      return verdict
+    },
+    transact: async (actions) => {
+      assertActions(actions)
+      const refused = actions.flatMap((action, at) => (allows(action, read(action.key)) ? [] : [at]))
+      if (refused.length > 0) return { applied: false, refused }
+      write(
+        actions.flatMap((action) =>
+          action.action === 'check' ? [] : [[action.key, after(action, read(action.key))] as const],
+        ),
+      )
+      return { applied: true }
     },
   }
+}
+
+const EMPTY: Item = {}
+const plans = new WeakMap<Item, WeakMap<UpdatePlan, Verdict>>()
+
+/** What a plan makes of a document: always the same, so it is found out once. */
+function updated(before: Item, plan: UpdatePlan): Verdict {
+  const known = plans.get(before)?.get(plan)
+  if (known !== undefined) return known
+  const { applied, item } = applyPlan(before === EMPTY ? undefined : before, plan)
+  const verdict = applied ? { applied, item: theItem(item) } : { applied, item }
+  const ofItem = plans.get(before) ?? new WeakMap<UpdatePlan, Verdict>()
+  plans.set(before, ofItem.set(plan, verdict))
+  return verdict
+}
+
+function idOf({ pk, sk }: Key): string {
+  return `${pk} ${sk}`
+}
+
+function isVersion(item: Item | undefined, expected: Expected): boolean {
+  return expected === 'absent' ? item === undefined : item?.ver === expected
+}
+
+function withNextVersion(item: Item, expected: Expected): Item {
+  return { ...item, ver: expected === 'absent' ? 1 : expected + 1 }
+}
+
+function allows(action: Action, before: Item | undefined): boolean {
+  if (action.action === 'put') return isVersion(before, action.expected)
+  return holds(before, action.action === 'update' ? action.plan.checks : action.checks)
+}
+
+/** What the document of an action becomes. */
+function after(action: Action, before: Item | undefined): Item | undefined {
+  if (action.action === 'put') return withNextVersion(action.item, action.expected)
+  return action.action === 'update' ? applyPlan(before, action.plan).item : undefined
+}
+
+function nodeOf(stores: () => ExploredStores, nodeId: number): ObjectStore {
+  const bucketOf = (id: number): Bucket => stores().contents.buckets[id] ?? new Map()
+  const set = (key: string, bytes: Uint8Array) =>
+    setBucket(stores(), nodeId, new Map(bucketOf(nodeId)).set(key, bytes))
+  return {
+    location: locationOf(nodeId),
+    put: async (key, chunks, signal) => {
+      throwIfAborted(signal)
+      set(key, Buffer.concat(chunks))
+    },
+    putIfAbsent: async (key, chunks) => {
+      if (bucketOf(nodeId).has(key)) return false
+      set(key, Buffer.concat(chunks))
+      return true
+    },
+    get: async (key, range, signal) => {
+      throwIfAborted(signal)
+      const bytes = bucketOf(nodeId).get(key)
+      if (bytes === undefined || (range !== undefined && range.end > bytes.length)) return undefined
+      return new Uint8Array(bytes.subarray(range?.start, range?.end))
+    },
+    copyFrom: async (source, key, signal) => {
+      throwIfAborted(signal)
+      const from = [...stores().nodes.keys()].find((id) => locationOf(id) === source)
+      if (from === undefined)
+        throw new KafkaError('KAFKA_STORAGE_ERROR', `object not copied key=${key} location=${source}`)
+      const bytes = bucketOf(from).get(key)
+      if (bytes !== undefined) set(key, bytes)
+      return bytes !== undefined
+    },
+  }
+}
+
+function setBucket(stores: ExploredStores, nodeId: number, bucket: Bucket): void {
+  const { documents, buckets } = stores.contents
+  stores.contents = { documents, buckets: buckets.with(nodeId, bucket) }
 }
 
 function locationOf(nodeId: number): string {

@@ -1,270 +1,371 @@
 import { KafkaError } from '../../shared/protocol/kafka-error.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
-import {
-  type Call,
-  carryOut,
-  digest,
-  fingerprint,
-  isRefused,
-  type Outcome,
-  type Shared,
-} from './explore-calls.ts'
-import type { OnWrite } from './explore-ports.ts'
-import { newExploredProcess, type Process, processKey, type Reach } from './explore-process.ts'
-import type { Scenario } from './explore-scenario.ts'
-import type { ExploredStores } from './explore-stores.ts'
+import { headKey } from '../../shared/store/keys.ts'
+import type { Setting } from './explore-actors.ts'
+import { type Call, carryOut, isRefused, type Outcome, textOf } from './explore-calls.ts'
+import { areDependent, type Facts } from './explore-facts.ts'
+import type { Event, Local, LocalCall, Locals } from './explore-local.ts'
+import { type Contents, nameOfContents } from './explore-stores.ts'
+import type { Watch } from './explore-watch.ts'
+
+/** A world at some point of an order. Nobody changes it: what happens next makes another one. */
+export interface State {
+  readonly contents: Contents
+  readonly nowMs: number
+  readonly faultsLeft: number
+  /** Whether an election took anything from the log. */
+  readonly wasTruncated: boolean
+  readonly locals: readonly Local[]
+  /** What calls came to of which nobody was told. */
+  readonly done: readonly Done[]
+  /** Writes whose callers were told that the outcome is unknown, and that arrive whenever they do. */
+  readonly late: readonly Late[]
+}
+
+interface Done extends Place {
+  readonly outcome: Outcome
+}
+
+interface Late {
+  readonly actor: number
+  readonly process: number
+  readonly call: Call
+}
+
+/** A call of a process of an actor. */
+interface Place {
+  readonly actor: number
+  readonly process: number
+  readonly call: number
+}
+
+interface Turn extends Place {
+  readonly name: string
+  readonly local: LocalCall
+}
 
 /** One thing that may happen next. */
 export interface Option {
   readonly what: string
   /** Whose turn it is. */
   readonly actor: string
-  happen(): Promise<void>
+  happen(): Promise<State>
 }
 
-/** One run of a scenario: whatever happens next is for its user to choose. */
-export interface World {
-  readonly scenario: Scenario
-  readonly clusterId: string
-  readonly stores: ExploredStores
+/** A world that has come to where there is something to choose, or, without options, to rest. */
+export interface Settled {
+  readonly state: State
+  readonly options: readonly Option[]
+}
+
+/** How worlds go on. */
+export interface Course {
+  /** What went wrong in any of them, until it is taken out. */
   readonly problems: string[]
-  /** Whether something turned out to be shared: the run is of no worth. */
+  /** Whether there is a new fact: all that was found out is of no worth. */
   isOutdated: boolean
-  /** No orders, no faults any more: whatever is asked for is done at once, in the order in which it is. */
-  isQuiet: boolean
-  faultsLeft: number
-  /** Whether an election took anything from the log. */
-  wasTruncated: boolean
-  onWrite: OnWrite
   onStep: ((what: string) => void) | undefined
-  nowMs(): number
-  newProcess(actor: string, reach?: Reach): Process
-  /** What an actor says of itself for `key`: what its process was told is of no interest once nobody can use it. */
-  readonly said: Map<string, string>
-  /** Goes on as far as there is nothing to choose; none when everything came to rest. */
-  options(): Promise<readonly Option[]>
-  /** The same key, the same world: whatever may happen from here on may happen there. */
-  key(): string
+  /** Goes on as far as there is nothing to choose. */
+  settle(state: State): Promise<Settled>
 }
 
-export interface WorldStart {
-  readonly scenario: Scenario
-  readonly clusterId: string
-  readonly stores: ExploredStores
-  readonly shared: Shared
-  readonly startMs: number
-  readonly faults: number
+/** The same name, the same world: whatever may happen from here on may happen there. */
+export function nameOfState({
+  contents,
+  nowMs,
+  faultsLeft,
+  wasTruncated,
+  locals,
+  done,
+  late,
+}: State): string {
+  const parts = [
+    nowMs,
+    faultsLeft,
+    wasTruncated,
+    nameOfContents(contents),
+    ...locals.map(({ id }) => id),
+    ...done.map(({ actor, process, call, outcome }) => `${actor} ${process} ${call} ${textOf(outcome)}`),
+    ...late.map(({ actor, process, call }) => `${actor} ${process} ${call.what}`),
+  ]
+  return parts.join('|')
 }
 
-export function newWorld({ scenario, clusterId, stores, shared, startMs, faults }: WorldStart): World {
-  const processes: Process[] = []
-  /** Writes whose callers were told that the outcome is unknown, and that arrive whenever they do. */
-  const late: { readonly process: Process; readonly call: Call }[] = []
-  let nowMs = startMs
+export interface CourseStart {
+  readonly setting: Omit<Setting, 'logged' | 'nowMs'>
+  readonly locals: Locals
+  readonly facts: Facts
+  readonly watch: Watch
+}
 
-  const written: OnWrite = (key, before, after) => {
-    if (key.sk === 'HEAD' && before !== undefined && after !== undefined) {
-      world.wasTruncated ||= decodeHead(after).logEndOffset < decodeHead(before).logEndOffset
+export function newCourse({ setting, locals, facts, watch }: CourseStart): Course {
+  const { stores } = setting
+  const head = headKey(setting.topic.topicId, 0)
+
+  /** Carries out a call of a process; nobody is told. */
+  const carry = async (state: State, { actor, process }: Omit<Place, 'call'>, call: Call) => {
+    const name = state.locals[actor]?.actor.name ?? ''
+    if (call.place === 'ifShared' && facts.note(name, process + 1, call)) course.isOutdated = true
+    stores.contents = state.contents
+    const outcome = await carryOut(call)
+    const { contents } = stores
+    const wasTruncated = watch.tookFromLog()
+    course.problems.push(...(await watch.broken(contents)))
+    return { outcome, state: { ...state, contents, wasTruncated: state.wasTruncated || wasTruncated } }
+  }
+
+  /** Something happens to an actor. */
+  const move = async (state: State, actor: number, event: Event): Promise<State> => {
+    const local = state.locals[actor]
+    if (local === undefined) throw new Error(`no actor ${actor}`)
+    const { to, acknowledged, problems } = await locals.move(local, event, state.nowMs)
+    course.problems.push(...problems)
+    const item = acknowledged.length === 0 ? undefined : state.contents.documents.get(`${head.pk} ${head.sk}`)
+    for (const offset of acknowledged) {
+      const { highWatermark } = decodeHead(item?.item ?? {})
+      if (highWatermark > offset) continue
+      course.problems.push(`offset ${offset} was acknowledged, the high watermark is ${highWatermark}`)
     }
-    world.onWrite(key, before, after)
+    return { ...state, locals: state.locals.with(actor, to) }
+  }
+  const tell = (state: State, { actor, process, call }: Place, outcome: Outcome, hasWritten: boolean) => {
+    const isOther = (other: Place) =>
+      other.actor !== actor || other.process !== process || other.call !== call
+    const answers = [{ process, call, outcome, hasWritten }]
+    return move({ ...state, done: state.done.filter(isOther) }, actor, { type: 'told', answers })
+  }
+  const gone = (state: State, { actor, process }: Place, become: 'frozen' | 'crashed') => {
+    const isLeft = (other: Place) => become === 'frozen' || other.actor !== actor || other.process !== process
+    const left = { ...state, done: state.done.filter(isLeft), faultsLeft: state.faultsLeft - 1 }
+    return move(left, actor, { type: 'state', process, state: become })
   }
 
-  const newProcess = (actor: string, reach: Reach = {}): Process => {
-    const name = `${actor}${processes.filter((process) => process.actor === actor).length + 1}`
-    const logged = (line: string) => world.problems.push(line)
-    const around = { scenario, clusterId, stores, nowMs: () => nowMs, onWrite: written, logged }
-    const process = newExploredProcess({ name, actor, reach }, around)
-    processes.push(process)
-    return process
-  }
+  const doneOf = (state: State, { actor, process, call }: Place) =>
+    state.done.find((done) => done.actor === actor && done.process === process && done.call === call)
 
-  const tell = (process: Process, call: Call, outcome: Outcome) => {
-    process.calls.splice(process.calls.indexOf(call), 1)
-    process.told = digest(`${process.told} ${nowMs} ${call.what} ${fingerprint(outcome)}`)
-    if ('error' in outcome) call.reject(outcome.error)
-    else call.resolve(outcome.value as never)
-  }
-  const note = (process: Process, call: Call) => {
-    if (call.place !== 'ifShared' || world.isQuiet) return
-    if (shared.note(process.actor, call)) world.isOutdated = true
-  }
-  const unknown = (what: string): Outcome => ({
-    error: new KafkaError('REQUEST_TIMED_OUT', `no answer to ${what}`),
-  })
-  const gone = (process: Process, state: 'frozen' | 'crashed') => {
-    process.state = state
-    for (const give of process.whenGone.splice(0)) give()
-  }
-  const fault = ({ actor }: Process, what: string, happen: () => void): Option => ({
-    what,
-    actor,
-    happen: async () => {
-      world.faultsLeft -= 1
-      happen()
-    },
-  })
+  /** What waits for its turn, or for its answer to be delivered. */
+  const turnsOf = (state: State): readonly Turn[] =>
+    state.locals.flatMap(({ processes }, actor) =>
+      processes.flatMap(({ name, state: is, calls }, process) =>
+        is === 'runs' ? calls.map((local) => ({ actor, process, call: local.id, name, local })) : [],
+      ),
+    )
 
-  const hasPlace = (call: Call) => {
-    if (world.isQuiet || call.place === 'never') return false
-    return call.place === 'always' || shared.has(call.touched)
+  const isAheadOf = (state: State, other: number, call: Call) => {
+    const local = state.locals[other]
+    return local !== undefined && facts.isDependent(call, { actor: local.actor.name, from: local.from })
   }
-  const mayFail = (call: Call) => call.isWrite && call.place === 'ifShared' && world.faultsLeft > 0
+  /** Whether a call's place in the order makes a difference: somebody else may still touch what it touches. */
+  const hasPlace = (state: State, { actor, local: { call, isAborted } }: Turn) => {
+    if (isAborted || call.place === 'never') return false
+    if (state.late.some((late) => areDependent(late.call, call))) return true
+    return state.locals.some((_, other) => other !== actor && isAheadOf(state, other, call))
+  }
+  const mayFail = (state: State, { canFail }: Call) => canFail && state.faultsLeft > 0
 
-  /** What may become of a call that waits for its turn. */
-  const turnOf = (process: Process, call: Call): Option => ({
-    actor: process.actor,
-    what: `${process.name}: ${call.what}`,
-    happen: async () => {
-      note(process, call)
-      const outcome = await carryOut(call)
-      process.hasWritten ||= call.isWrite && !isRefused(outcome)
-      // Between a call and its answer only faults make a difference: a process that waits for one answer does nothing else.
-      const isApart = call.isWrite && !isRefused(outcome) && (mayFail(call) || process.calls.length > 1)
-      if (!isApart) tell(process, call, outcome)
-    },
-  })
-  const faultsBefore = (process: Process, call: Call): readonly Option[] => {
-    if (!mayFail(call)) return []
-    const what = `${process.name}: ${call.what}`
+  /** What may become of a call: it is carried out, or a fault happens at it. */
+  const turnOptions = async (state: State, turn: Turn): Promise<readonly Option[]> => {
+    const { actor, process, name, local } = turn
+    const { call } = local
+    const what = `${name}: ${call.what}`
+    const by = state.locals[actor]?.actor.name ?? ''
+    const siblings = state.locals[actor]?.processes[process]?.calls.length ?? 1
+    const carried = once(() => carry(state, turn, call))
+    const happen = async () => {
+      const { outcome, state: next } = await carried()
+      const hasWritten = call.canFail && !isRefused(outcome)
+      // Between a call and its answer nothing makes a difference to a process that waits for one answer only.
+      if (siblings === 1) return tell(next, turn, outcome, hasWritten)
+      return { ...next, done: [...next.done, { ...turn, outcome }] }
+    }
+    const options: Option[] = [{ what, actor: by, happen }]
+    if (!mayFail(state, call)) return options
+    const add = (text: string, fault: () => Promise<State>) =>
+      options.push({ what: text, actor: by, happen: fault })
+    const isFirst = state.locals[actor]?.processes[process]?.hasWritten !== true
     // A crash before a later write is one after the write that came before.
-    const crash = fault(process, `${process.name} crashes before: ${call.what}`, () =>
-      gone(process, 'crashed'),
-    )
-    return [
-      ...(process.hasWritten ? [] : [crash]),
-      fault(process, `${process.name} freezes before: ${call.what}`, () => gone(process, 'frozen')),
-      fault(process, `${what}, no answer, and it is still under way`, () => {
-        late.push({ process, call })
-        tell(process, call, unknown(call.what))
-      }),
-    ]
+    if (isFirst) add(`${name} crashes before: ${call.what}`, () => gone(state, turn, 'crashed'))
+    add(`${name} freezes before: ${call.what}`, () => gone(state, turn, 'frozen'))
+    // A lost answer is a write that arrives next.
+    add(`${what}, no answer, and it is still under way`, () => {
+      const late = [...state.late, { actor, process, call }]
+      return tell({ ...state, late, faultsLeft: state.faultsLeft - 1 }, turn, unknown(call.what), false)
+    })
+    const after = (text: string, become: 'frozen' | 'crashed') =>
+      add(`${text}: ${call.what}`, async () => {
+        const { outcome, state: next } = await carried()
+        const done = [...next.done, { ...turn, outcome }]
+        return gone({ ...next, done }, turn, become)
+      })
+    if (isRefused((await carried()).outcome)) return options
+    after(`${name} crashes after`, 'crashed')
+    after(`${name} freezes after`, 'frozen')
+    return options
   }
-  const answers = (process: Process, call: Call, outcome: Outcome): readonly Option[] => {
-    const answer: Option = {
-      actor: process.actor,
-      what: `${process.name}: answer to ${call.what}`,
-      happen: async () => tell(process, call, outcome),
+  const answerOption = (state: State, turn: Turn, { outcome }: Done): Option => ({
+    what: `${turn.name}: answer to ${turn.local.call.what}`,
+    actor: state.locals[turn.actor]?.actor.name ?? '',
+    happen: () => tell(state, turn, outcome, turn.local.call.canFail && !isRefused(outcome)),
+  })
+  const arrivalOptions = (state: State): readonly Option[] =>
+    state.late.map((late) => ({
+      what: `${state.locals[late.actor]?.processes[late.process]?.name}: ${late.call.what} arrives late`,
+      actor: state.locals[late.actor]?.actor.name ?? '',
+      happen: () => arrive(state, late),
+    }))
+  const arrive = async (state: State, late: Late): Promise<State> => {
+    const left = { ...state, late: state.late.filter((other) => other !== late) }
+    return (await carry(left, late, late.call)).state
+  }
+
+  /**
+   * The turns of a few actors, if nothing that lies ahead of the others is dependent on any of them: whatever the others
+   * do first, it can as well be done after them. A persistent set of Godefroid's. The fault that is left is no reason to
+   * try another order: if one of the others takes it, these have none, and are as independent as they were.
+   */
+  const persistent = (state: State, turns: readonly Turn[]): readonly Turn[] => {
+    const actors = [...new Set(turns.map(({ actor }) => actor))]
+    for (const first of actors) {
+      const chosen = new Set([first])
+      for (const actor of chosen) {
+        for (const { call } of turns.filter((turn) => turn.actor === actor).map(({ local }) => local)) {
+          if (state.late.some((late) => areDependent(late.call, call))) return turns
+          for (const other of state.locals.keys()) if (isAheadOf(state, other, call)) chosen.add(other)
+        }
+      }
+      if (actors.some((actor) => !chosen.has(actor))) return turns.filter(({ actor }) => chosen.has(actor))
     }
-    if (!mayFail(call)) return [answer]
-    return [
-      answer,
-      fault(process, `${process.name} crashes after: ${call.what}`, () => gone(process, 'crashed')),
-      fault(process, `${process.name} freezes after: ${call.what}`, () => gone(process, 'frozen')),
-      fault(process, `${process.name}: the answer to ${call.what} is lost`, () =>
-        tell(process, call, unknown(call.what)),
+    return turns
+  }
+
+  const choices = async (state: State): Promise<readonly Option[]> => {
+    const turns = turnsOf(state)
+    const delivered = turns.flatMap((turn) => {
+      const done = doneOf(state, turn)
+      return done === undefined ? [] : [{ turn, done }]
+    })
+    // What is delivered to a process with nothing else under way is independent of all that others do.
+    for (const { turn } of delivered) {
+      const own = turns.filter(({ actor, process }) => actor === turn.actor && process === turn.process)
+      const answers = delivered.filter(({ turn: other }) => own.includes(other))
+      if (answers.length === own.length)
+        return answers.map(({ turn: its, done }) => answerOption(state, its, done))
+    }
+    const waiting = turns.filter((turn) => doneOf(state, turn) === undefined)
+    const unplaced = waiting.find((turn) => !hasPlace(state, turn))
+    if (unplaced !== undefined) return turnOptions(state, unplaced)
+    const isSplit = delivered.length > 0
+    const taken = isSplit ? waiting : persistent(state, waiting)
+    const first: Option[] = delivered.map(({ turn, done }) => answerOption(state, turn, done))
+    const faults: Option[] = []
+    for (const turn of taken) {
+      const [own, ...others] = await turnOptions(state, turn)
+      if (own !== undefined) first.push(own)
+      faults.push(...others)
+    }
+    const arrivals = taken.length === waiting.length ? arrivalOptions(state) : []
+    const passing = turns.length === 0 && arrivals.length > 0 ? timePasses(state) : undefined
+    return [...first, ...arrivals, ...(passing === undefined ? [] : [passing]), ...faults]
+  }
+
+  const timePasses = (state: State): Option | undefined => {
+    const timers = state.locals.flatMap(({ processes }, actor) =>
+      processes.flatMap((its, process) =>
+        its.state === 'runs'
+          ? its.timers.map((timer, at) => ({ actor, process, at, name: its.name, ...timer }))
+          : [],
       ),
-    ]
-  }
-
-  /** Carries out all whose place in the order makes no difference; whether there were any. */
-  const doWhatIsAlone = async (running: readonly Process[]): Promise<boolean> => {
-    const isAborted = (call: Call) => call.signal?.aborted === true
-    const alone = running.flatMap((process) =>
-      process.calls
-        .filter((call) => call.outcome === undefined && (isAborted(call) || !hasPlace(call)))
-        .map((call) => ({ process, call })),
     )
-    for (const { process, call } of alone) {
-      note(process, call)
-      world.onStep?.(`        ${process.name}: ${call.what}`)
-      const error = new KafkaError('KAFKA_STORAGE_ERROR', `aborted: ${call.what}`)
-      if (isAborted(call)) call.outcome = { error }
-      else await carryOut(call)
-    }
-    for (const { process, call } of alone) if (call.outcome !== undefined) tell(process, call, call.outcome)
-    return alone.length > 0
-  }
-
-  const choices = (running: readonly Process[]): readonly Option[] => {
-    for (const process of running) {
-      const [only, ...others] = process.calls
-      if (only?.outcome !== undefined && others.length === 0) return answers(process, only, only.outcome)
-    }
-    const turns = running.flatMap((process) =>
-      process.calls.flatMap((call) =>
-        call.outcome === undefined ? [turnOf(process, call)] : answers(process, call, call.outcome),
-      ),
-    )
-    const arrivals = late.map(
-      ({ process, call }): Option => ({
-        actor: process.actor,
-        what: `${process.name}: ${call.what} arrives late`,
-        happen: async () => {
-          late.splice(0)
-          await carryOut(call)
-        },
-      }),
-    )
-    const faults = running.flatMap((process) =>
-      process.calls.flatMap((call) => (call.outcome === undefined ? faultsBefore(process, call) : [])),
-    )
-    const passing = turns.length === 0 && arrivals.length > 0 ? timePasses(running) : undefined
-    return [...turns, ...arrivals, ...(passing === undefined ? [] : [passing]), ...faults]
-  }
-
-  const timePasses = (running: readonly Process[]): Option | undefined => {
-    const timers = running.flatMap((process) => [...process.timers].map((timer) => ({ process, timer })))
-    const [first] = timers.sort((a, b) => a.timer.atMs - b.timer.atMs)
+    const [first] = timers.sort((a, b) => a.atMs - b.atMs)
     if (first === undefined) return undefined
-    const { process, timer } = first
+    const { actor, process, at, atMs, name, what } = first
     return {
-      actor: process.actor,
-      what: `${timer.atMs - nowMs} ms pass, ${process.name} ${timer.what}`,
-      happen: async () => {
-        nowMs = Math.max(nowMs, timer.atMs)
-        process.timers.delete(timer)
-        process.told = digest(`${process.told} ${nowMs} ${timer.what}`)
-        timer.fire()
-      },
+      actor: state.locals[actor]?.actor.name ?? '',
+      what: `${atMs - state.nowMs} ms pass, ${name} ${what}`,
+      happen: () =>
+        move({ ...state, nowMs: Math.max(state.nowMs, atMs) }, actor, { type: 'timer', process, timer: at }),
     }
   }
 
-  const world: World = {
-    scenario,
-    clusterId,
-    stores,
+  /** Carries out all that nobody else sees and that cannot fail; undefined if there was nothing. */
+  const doWhatIsAlone = async (state: State): Promise<State | undefined> => {
+    const alone = turnsOf(state).filter(
+      (turn) =>
+        doneOf(state, turn) === undefined &&
+        !hasPlace(state, turn) &&
+        (turn.local.isAborted || !mayFail(state, turn.local.call)),
+    )
+    let next = state
+    const told = new Map<number, { process: number; call: number; outcome: Outcome; hasWritten: boolean }[]>()
+    for (const turn of alone) {
+      const { actor, process, name, local } = turn
+      const { id, call, isAborted } = local
+      course.onStep?.(`        ${name}: ${call.what}`)
+      let outcome: Outcome = { error: new KafkaError('KAFKA_STORAGE_ERROR', `aborted: ${call.what}`) }
+      if (!isAborted) {
+        const carried = await carry(next, turn, call)
+        outcome = carried.outcome
+        next = carried.state
+      }
+      const hasWritten = call.canFail && !isAborted && !isRefused(outcome)
+      told.set(actor, [...(told.get(actor) ?? []), { process, call: id, outcome, hasWritten }])
+    }
+    for (const [actor, answers] of told) next = await move(next, actor, { type: 'told', answers })
+    const arrived = next.late.find(
+      (late) => !next.locals.some((_, other) => isAheadOf(next, other, late.call)),
+    )
+    if (arrived !== undefined) return arrive(next, arrived)
+    return alone.length > 0 ? next : undefined
+  }
+
+  const thaw = async (state: State): Promise<State | undefined> => {
+    for (const [actor, { processes }] of state.locals.entries()) {
+      const process = processes.findIndex((its) => its.state === 'frozen')
+      if (process < 0) continue
+      course.onStep?.(`        ${processes[process]?.name} thaws`)
+      return move(state, actor, { type: 'state', process, state: 'runs' })
+    }
+    return undefined
+  }
+
+  const course: Course = {
     problems: [],
     isOutdated: false,
-    isQuiet: false,
-    faultsLeft: faults,
-    wasTruncated: false,
-    onWrite: () => undefined,
     onStep: undefined,
-    nowMs: () => nowMs,
-    newProcess,
-    said: new Map(),
-    options: async () => {
+    settle: async (begin) => {
+      let state = begin
       for (;;) {
-        // Everything that follows from what happened last has come to rest on a port again.
-        await new Promise<void>((resolve) => setImmediate(resolve))
-        const running = processes.filter(({ state }) => state === 'runs')
-        if (await doWhatIsAlone(running)) continue
-        const options = choices(running)
-        if (options.length > 0) return options
-        const passing = timePasses(running)
-        if (passing !== undefined) {
-          world.onStep?.(`        ${passing.what}`)
-          await passing.happen()
+        if (course.problems.length > 0 || course.isOutdated) return { state, options: [] }
+        const next = await doWhatIsAlone(state)
+        if (next !== undefined) {
+          state = next
           continue
         }
-        const frozen = processes.find(({ state }) => state === 'frozen')
-        if (frozen === undefined) return []
-        world.onStep?.(`        ${frozen.name} thaws`)
-        frozen.state = 'runs'
+        const options = await choices(state)
+        if (options.length > 0) return { state, options }
+        const passing = timePasses(state)
+        if (passing !== undefined) {
+          course.onStep?.(`        ${passing.what}`)
+          state = await passing.happen()
+          continue
+        }
+        const thawed = await thaw(state)
+        if (thawed === undefined) return { state, options: [] }
+        state = thawed
       }
     },
-    key: () =>
-      digest(
-        [
-          nowMs,
-          world.faultsLeft,
-          world.wasTruncated,
-          stores.contents(),
-          ...late.map(({ process, call }) => `${process.name} ${call.what}`),
-          ...[...world.said].map(([actor, said]) => `${actor} ${said}`),
-          ...processes.map((process) => processKey(process, world.said.get(process.actor))),
-        ].join('\n'),
-      ),
   }
-  return world
+  return course
+}
+
+function unknown(what: string): Outcome {
+  return { error: new KafkaError('REQUEST_TIMED_OUT', `no answer to ${what}`) }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }

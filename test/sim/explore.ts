@@ -1,73 +1,96 @@
 import { parseArgs } from 'node:util'
+import { exploreApart, type Order } from './explore-apart.ts'
+import { PLANTED } from './explore-planted.ts'
 import type { Scenario } from './explore-scenario.ts'
-import { type Explored, explore, type Failure, replay } from './explore-search.ts'
+import { type Explored, explore } from './explore-search.ts'
 import { forbidOutside } from './no-outside.ts'
+import { requirePlanted } from './plant.ts'
 import { SCENARIOS } from './scenarios/all.ts'
 
-const USAGE = `usage: npm run explore -- [--only SCENARIO]... [--states N] [--minutes N] [--faults N]
-       npm run explore -- --replay SCENARIO CHOICES    one order, with everything that happens
+const USAGE = `usage: npm run explore -- [--only SCENARIO]... [--states N] [--seconds N] [--faults N] [--jobs N]
+       npm run explore -- --planted [--only SCENARIO]... [--bug NAME]...    orders until planted bugs are found
 `
 
-const { values, positionals } = parseArgs({
+const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
+    bug: { type: 'string', multiple: true },
     states: { type: 'string', default: '200000' },
-    minutes: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '300' },
     faults: { type: 'string', default: '1' },
-    replay: { type: 'string' },
+    jobs: { type: 'string', default: '2' },
+    planted: { type: 'boolean', default: false },
+    work: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
-  allowPositionals: true,
 })
+const bounds = {
+  states: Number(values.states),
+  ms: Number(values.seconds) * 1000,
+  faults: Number(values.faults),
+}
 
-forbidOutside()
 if (values.help) process.stdout.write(USAGE)
-else if (values.replay !== undefined) await replayOne(named(values.replay), positionals[0] ?? '')
+else if (values.work !== undefined) await work(named(values.work))
+else if (values.planted) await explorePlanted()
 else await exploreAll()
 
+/** The child: explores one scenario, and writes what came of it. */
+async function work(scenario: Scenario): Promise<void> {
+  requirePlanted(process.env.PLANT)
+  forbidOutside()
+  process.stdout.write(JSON.stringify(await explore(scenario, bounds)))
+}
+
 async function exploreAll(): Promise<void> {
-  const { only } = values
-  const wanted = only === undefined ? SCENARIOS : only.map(named)
-  const bounds = {
-    states: Number(values.states),
-    ms: Number(values.minutes) * 60_000,
-    faults: Number(values.faults),
-  }
-  let failed = 0
-  for (const scenario of wanted) {
-    const startedMs = performance.now()
-    const explored = await explore(scenario, bounds)
-    const seconds = (performance.now() - startedMs) / 1000
-    console.log(lineOf(scenario, explored, seconds))
-    if (explored.failure === undefined) continue
-    failed += 1
-    await show(scenario, explored.failure)
-  }
-  console.log(`${wanted.length} scenarios, ${failed} failed`)
+  const scenarios = values.only === undefined ? SCENARIOS : values.only.map(named)
+  const orders = scenarios.map(({ name }) => ({ ...bounds, scenario: name, bug: undefined }))
+  const startedMs = performance.now()
+  let [failed, complete] = [0, 0]
+  await exploreApart(orders, {
+    jobs: Number(values.jobs),
+    done: ({ scenario }, explored) => {
+      console.log(`${lineOf(explored)}  ${named(scenario).about}`)
+      if (explored.isComplete) complete += 1
+      if (explored.failure === undefined) return
+      failed += 1
+      for (const step of explored.failure.steps) console.log(`  ${step}`)
+    },
+  })
+  const seconds = (performance.now() - startedMs) / 1000
+  console.log(
+    `${orders.length} scenarios, ${complete} complete, ${failed} failed, in ${seconds.toFixed(0)} s`,
+  )
   process.exitCode = failed > 0 ? 1 : 0
 }
 
-function lineOf(scenario: Scenario, explored: Explored, seconds: number): string {
-  const { orders, ends, states, isComplete, failure } = explored
+function lineOf({ name, orders, states, ends, isComplete, failure, seconds }: Explored): string {
   const verdict = failure !== undefined ? 'FAILED' : isComplete ? 'complete' : 'stopped'
   const counts = [`${orders} orders`, `${states} states`, `${ends} ends`].map((count) => count.padStart(15))
-  return `${scenario.name.padEnd(6)}${counts.join('')}  ${verdict.padEnd(8)} ${seconds.toFixed(0).padStart(4)} s  ${scenario.about}`
+  return `${name.padEnd(6)}${counts.join('')}  ${verdict.padEnd(8)} ${seconds.toFixed(1).padStart(6)} s`
 }
 
-async function show(scenario: Scenario, failure: Failure): Promise<void> {
-  const text = Buffer.from(JSON.stringify([failure.choices, failure.shared, failure.faults])).toString(
-    'base64url',
+/** Every bug of the list must be found. */
+async function explorePlanted(): Promise<void> {
+  const { only, bug } = values
+  const pairs = PLANTED.filter(
+    (pair) => (only?.includes(pair.scenario) ?? true) && (bug?.includes(pair.bug) ?? true),
   )
-  await replay(scenario, failure, (line) => console.log(`  ${line}`))
-  for (const problem of failure.problems) console.log(`  ${problem}`)
-  console.log(`  replay: npm run explore -- --replay ${scenario.name} ${text}`)
-}
-
-async function replayOne(scenario: Scenario, text: string): Promise<void> {
-  const [choices, shared, faults] = JSON.parse(Buffer.from(text, 'base64url').toString())
-  const problems = await replay(scenario, { choices, shared, faults }, (line) => console.log(line))
-  for (const problem of problems) console.log(problem)
-  process.exitCode = problems.length > 0 ? 1 : 0
+  let missed = 0
+  await exploreApart(
+    pairs.map((pair): Order => ({ ...bounds, ...pair })),
+    {
+      jobs: Number(values.jobs),
+      done: ({ scenario, bug: name }, { failure, orders, states, seconds }) => {
+        if (failure === undefined) missed += 1
+        const found = failure === undefined ? 'NOT FOUND' : `after ${orders} orders`
+        const problem = failure?.problems[0]?.split('\n')[0] ?? `${states} states, ${seconds.toFixed(0)} s`
+        console.log(`${scenario.padEnd(6)}${name?.padEnd(40)}${found.padStart(20)}  ${problem.slice(0, 110)}`)
+      },
+    },
+  )
+  console.log(`${pairs.length - missed} of ${pairs.length} found`)
+  process.exitCode = missed > 0 ? 1 : 0
 }
 
 function named(name: string): Scenario {

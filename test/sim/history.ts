@@ -26,13 +26,20 @@ export interface Operation {
   error?: string
 }
 
+/** An election that took what lies at or beyond `toOffset` from the log, and when in the order of events. */
+export interface Truncation {
+  readonly key: Key
+  readonly toOffset: number
+  readonly at: number
+}
+
 /** All that clients did and saw. */
 export interface History {
   readonly operations: readonly Operation[]
-  /** What a fresh consumer read of each key in the end, by offset. */
+  /** What a fresh consumer read of each key in the end, by offset, in the order in which it did. */
   readonly final: ReadonlyMap<Key, ReadonlyMap<number, string>>
   /** Keys of which an election truncated what readers counted on, and from which offset. */
   readonly losses: ReadonlyMap<Key, number>
-  /** Truncations that some consumer was told of. */
-  readonly told: ReadonlySet<Key>
+  /** All elections that truncated anything; undefined where nobody saw them. */
+  readonly truncations: readonly Truncation[] | undefined
 }

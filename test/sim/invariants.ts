@@ -1,119 +1,189 @@
-import { type Head, locateTail, nodeOf, validBatches } from '../../shared/core/head.ts'
+import { nodeOf, validBatches } from '../../shared/core/head.ts'
 import { logEndOf } from '../../shared/core/replica.ts'
-import { walKey } from '../../shared/core/wal-object.ts'
-import { decodeNode } from '../../shared/store/items/cluster-item.ts'
+import type { Item } from '../../shared/core/update-plan.ts'
+import type { Key } from '../../shared/store/document-store.ts'
+import { decodeLease, decodeNode } from '../../shared/store/items/cluster-item.ts'
 import { decodeHead } from '../../shared/store/items/head-item.ts'
+import { decodeLoss, type Loss } from '../../shared/store/items/loss-item.ts'
 import { decodePage } from '../../shared/store/items/page-item.ts'
-import { ALL_NODES, CLUSTER_META, pagesFrom } from '../../shared/store/keys.ts'
+import { decodeSpilledProducer } from '../../shared/store/items/producer-item.ts'
+import { decodeTopic, isBeingDeleted } from '../../shared/store/items/topic-item.ts'
+import { CONTROLLER, lossKey, pagesFrom, partitionOfPk, TOPICS } from '../../shared/store/keys.ts'
 import type { Cluster } from './cluster.ts'
+import { brokenCopies, currentIncarnations, holds, type Stores } from './invariants-copies.ts'
+import { brokenInHead, brokenInHeadWrite, type HeadWrite, isElection } from './invariants-head.ts'
+import { type LogMirror, newLogMirror } from './invariants-log.ts'
+import { brokenInLease, brokenInNode, headsNotTold } from './invariants-nodes.ts'
 
-/** Checks design's invariants on what each write of a head changed; a sentence for each that does not hold. */
-export function watchInvariants(cluster: Cluster, say: (broken: string) => void): void {
-  cluster.onWrite = (key, beforeItem, afterItem) => {
-    if (key.sk !== 'HEAD' || afterItem === undefined) return
-    const after = decodeHead(afterItem)
-    const before = beforeItem === undefined ? undefined : decodeHead(beforeItem)
-    const broken = [...still(after), ...(before === undefined ? [] : moved(cluster, before, after))]
-    for (const fact of broken) say(`${fact} (${key.pk})`)
+/**
+ * Where each of the design's invariants is checked. Those of transactions and groups (I8 to I11) have nothing to be
+ * checked on yet.
+ *
+ * | invariant | after each write | once all is at rest |
+ * |---|---|---|
+ * | I1 offsets once, without a gap | `tailGaps`, `LogMirror.paged`: tail and pages join up | `checkStored`; offset-gap |
+ * | I2 min ISR copies below the high watermark | I5, I14 and I15 together | `checkStored` |
+ * | I3 epochs and ends never fall; losses are recorded | `fallen`, `highWatermarkFell`, `brokenInNode`, `brokenInLease` | |
+ * | I4 the leader is in sync and lacks nothing | `brokenInHead` | |
+ * | I5 below min ISR the high watermark stands still | `highWatermarkMoved` | |
+ * | I6 a clean election keeps what readers saw | `elected`, `highWatermarkFell` | final-lost, vanished-read |
+ * | I7 a producer's sequence is that of its last batch | `LogMirror.producers` | duplicate, final-duplicate |
+ * | I12 nothing acknowledged is lost | | final-lost, lost-write |
+ * | I13 nothing at or above the high watermark is read | | beyond-end, vanished-read |
+ * | I14 the high watermark is what the ISR has | `brokenInHead`: not less, `highWatermarkMoved`: not more | |
+ * | I15 who counts as holding a batch has its object | `brokenCopies` | `checkStored` |
+ */
+export function watchInvariants(
+  cluster: Cluster,
+  say: (broken: string) => void,
+  onTruncation: (pk: string, toOffset: number) => void = () => undefined,
+): void {
+  const watch: Watch = {
+    cluster,
+    onTruncation,
+    logs: new Map(),
+    losses: new Map(),
+    since: new Map(),
+    listed: new Set(),
+    writes: 0,
+    sayAll: (facts, where) => {
+      for (const fact of facts) say(`${fact} (${where})`)
+    },
+    later: (checking, where) => {
+      checking.then(
+        (facts) => watch.sayAll(facts, where),
+        (error: unknown) => say(`check failed: ${error instanceof Error ? error.stack : error}`),
+      )
+    },
+  }
+  cluster.onWrite = (key, before, after, plan) => {
+    watch.writes += 1
+    const { pk, sk } = key
+    if (after === undefined) removed(watch, key)
+    else if (sk === 'HEAD') {
+      const head = before === undefined ? undefined : decodeHead(before)
+      headWritten(watch, { pk, before: head, after: decodeHead(after), plan })
+    } else if (pk === TOPICS) topicWritten(watch, key, after)
+    else if (pk === CONTROLLER.pk && before !== undefined) clusterWritten(watch, key, { before, after })
+    else partitionWritten(watch, key, after)
   }
 }
 
-/** What is true of any head. */
-function still(head: Head): readonly string[] {
-  const { leader, isr, joining, holeStart, holeEnd, highWatermark, logEndOffset } = head
-  const broken: string[] = []
-  if (leader !== undefined && !isr.includes(leader)) broken.push('I4: the leader is not in the ISR')
-  if (leader !== undefined && holeStart[leader] !== undefined) broken.push('I4: the leader has a hole')
-  if (highWatermark > logEndOffset) broken.push('I14: the high watermark is beyond the log end')
-  const ends = isr.map((replica) => logEndOf(head, replica))
-  if (isr.length >= head.minIsr && highWatermark < Math.min(...ends)) {
-    broken.push(`I14: the high watermark is ${highWatermark}, the ISR ends at ${ends}`)
-  }
-  for (const replica of joining) {
-    if (holeStart[replica] === undefined) broken.push(`a joining replica lacks nothing: ${replica}`)
-    if (isr.includes(replica)) broken.push(`both joining and in the ISR: ${replica}`)
-  }
-  for (const replica of head.replicas) {
-    const isOutside = !isr.includes(replica) && !joining.includes(replica)
-    if (isOutside && holeStart[replica] === undefined) broken.push(`outside without a hole: ${replica}`)
-    if (isOutside && holeEnd[replica] !== undefined) broken.push(`outside with a hole that ends: ${replica}`)
-    const start = holeStart[replica]
-    if (!isOutside && start !== undefined && (holeEnd[replica] ?? -1) < start) {
-      broken.push(`inside with a hole that grows: ${replica}`)
-    }
-    if (start !== undefined && start > logEndOffset) broken.push(`a hole begins beyond the log: ${replica}`)
-  }
-  if (Object.keys(holeStart).length > 0 && head.dueAtMs === undefined)
-    broken.push('a hole, and nothing is due')
-  if (leader === undefined && head.dueAtMs === undefined) broken.push('no leader, and nothing is due')
-  broken.push(...tailGaps(head))
-  return broken
+/** What is known of a cluster from the writes so far. */
+interface Watch {
+  readonly cluster: Cluster
+  readonly onTruncation: (pk: string, toOffset: number) => void
+  /** Of partitions whose first write was seen. */
+  readonly logs: Map<string, LogMirror>
+  readonly losses: Map<string, Loss>
+  /** When a head, a topic or a node's bucket was first known as it is, in writes. */
+  readonly since: Map<string, number>
+  /** Topics that there are: of any other one, whatever is left is only to be removed. */
+  readonly listed: Set<string>
+  writes: number
+  sayAll(facts: readonly string[], where: string): void
+  /** All stores are in memory: it is over before anything else happens. */
+  later(checking: Promise<readonly string[]>, where: string): void
 }
 
-/** I1 within the tail: valid batches follow each other, up to the log end. */
-function tailGaps(head: Head): readonly string[] {
-  const batches = locateTail(head)
-  const broken: string[] = []
-  for (const [position, batch] of batches.entries()) {
-    const next = batches[position + 1]?.baseOffset ?? head.logEndOffset
-    if (batch.endOffset !== next)
-      broken.push(`I1: a batch ends at ${batch.endOffset}, the next begins at ${next}`)
-  }
-  return broken
+function removed({ logs, sayAll }: Watch, { pk, sk }: Key): void {
+  if (sk === 'HEAD') logs.delete(pk)
+  if (sk.startsWith('PAGE#') && logs.has(pk))
+    sayAll(['C6: a page of a partition that there is was removed'], pk)
 }
 
-/** What is true of one write. */
-function moved({ exercised, count, configuration }: Cluster, before: Head, after: Head): readonly string[] {
-  const broken: string[] = []
-  for (const name of [
-    'leaderEpoch',
-    'partitionEpoch',
-    'controllerEpoch',
-    'logStartOffset',
-    'sealedEnd',
-  ] as const) {
-    if (after[name] < before[name]) broken.push(`I3: ${name} fell from ${before[name]} to ${after[name]}`)
+function headWritten(watch: Watch, { pk, before, after, plan }: HeadWrite): void {
+  const { cluster, logs, losses, listed, since, sayAll } = watch
+  if (before === undefined) {
+    logs.set(pk, newLogMirror())
+    since.set(pk, watch.writes)
   }
-  const isElection = before.leader === undefined && after.leader !== undefined
-  if (after.logEndOffset < before.logEndOffset && !isElection)
-    broken.push('the log got shorter without an election')
-  if (after.highWatermark < before.highWatermark) {
-    if (!isElection) broken.push('I3: the high watermark fell without an election')
-    else if (!configuration.unclean) broken.push('I6: an election took what readers counted on')
-    else count('unclean elections')
+  const log = logs.get(pk)
+  sayAll([...brokenInHead(after), ...(log?.headWritten(before, after) ?? [])], pk)
+  if (before !== undefined) {
+    const { unclean } = cluster.configuration
+    const loss = losses.get(keyOf(lossKey(pk, after.leaderEpoch)))
+    const isListed = listed.has(partitionOfPk(pk)?.topicId ?? '')
+    sayAll(brokenInHeadWrite({ pk, before, after, plan }, { unclean, loss, isListed }), pk)
+    note(cluster, before, after)
+    if (after.logEndOffset < before.logEndOffset) watch.onTruncation(pk, after.logEndOffset)
   }
-  if (isElection) {
-    count('elections')
-    if (after.logEndOffset < before.logEndOffset) count('truncations')
-    if (after.logEndOffset > before.logEndOffset) broken.push('an election made the log longer')
+  if (log !== undefined) {
+    watch.later(brokenCopies(cluster, before, { head: after, batches: log.valid(after) }), pk)
   }
+}
+
+/** What a partition has beside its head. */
+function partitionWritten({ logs, losses, sayAll }: Watch, key: Key, after: Item): void {
+  const { pk, sk } = key
+  const log = logs.get(pk)
+  if (sk.startsWith('LOSS#')) losses.set(keyOf(key), decodeLoss(after))
+  if (sk.startsWith('PAGE#')) sayAll(log?.pageWritten(sk, decodePage(after)) ?? [], `${pk} ${sk}`)
+  if (sk.startsWith('PID#')) {
+    const producer = sk.slice('PID#'.length)
+    sayAll(log?.producerSpilled(producer, decodeSpilledProducer(after)) ?? [], `${pk} ${sk}`)
+  }
+}
+
+function topicWritten({ since, listed, writes }: Watch, key: Key, after: Item): void {
+  const { topicId } = decodeTopic(key.sk, after)
+  since.set(keyOf(key), writes)
+  if (isBeingDeleted(after)) listed.delete(topicId)
+  else listed.add(topicId)
+}
+
+function clusterWritten(
+  watch: Watch,
+  key: Key,
+  items: { readonly before: Item; readonly after: Item },
+): void {
+  const { cluster, since, sayAll } = watch
+  if (key.sk === CONTROLLER.sk)
+    sayAll(brokenInLease(decodeLease(items.before), decodeLease(items.after)), key.sk)
+  if (!key.sk.startsWith('NODE#')) return
+  const [before, after] = [decodeNode(items.before), decodeNode(items.after)]
+  if (after.incarnation !== before.incarnation) since.set(keyOf(key), watch.writes)
+  sayAll(brokenInNode(before, after), key.sk)
+  // One that went DOWN before all heads knew its bucket comes UP with that walk still ahead.
+  if (before.state !== 'RECOVERING' || after.state !== 'UP') return
+  const changedAt = since.get(keyOf(key)) ?? 0
+  const wasThere = (name: string) => (since.get(name) ?? Number.MAX_SAFE_INTEGER) < changedAt
+  const nodeId = Number(key.sk.slice('NODE#'.length))
+  watch.later(headsNotTold(cluster.documents, { nodeId, node: after, wasThere }), key.sk)
+}
+
+const keyOf = ({ pk, sk }: Key) => `${pk}/${sk}`
+
+/** Counts what a write of a head brought about. */
+function note(
+  { count, configuration }: Cluster,
+  before: HeadWrite['after'],
+  after: HeadWrite['after'],
+): void {
+  const elected = isElection(before, after)
+  const larger = (a: object, b: object) => Object.keys(a).length > Object.keys(b).length
+  if (elected) count('elections')
+  if (elected && after.logEndOffset < before.logEndOffset) count('truncations')
+  if (elected && configuration.unclean && after.highWatermark < before.highWatermark)
+    count('unclean elections')
   if (before.leader !== undefined && after.leader === undefined) count('fences')
   if (before.leader !== undefined && after.leader !== undefined && before.leader !== after.leader)
     count('leader moves')
-  if (after.isr.length < before.isr.length && !isElection) count('ISR shrinks')
-  if (after.isr.length > before.isr.length && !isElection) count('ISR grows')
+  if (after.isr.length < before.isr.length && !elected) count('ISR shrinks')
+  if (after.isr.length > before.isr.length && !elected) count('ISR grows')
   if (after.joining.length > before.joining.length) count('joins')
-  if (Object.keys(after.holeStart).length > Object.keys(before.holeStart).length) count('holes opened')
-  if (Object.keys(after.tail).length < Object.keys(before.tail).length && !isElection) count('tails trimmed')
+  if (larger(after.holeStart, before.holeStart)) count('holes opened')
+  if (larger(before.tail, after.tail) && !elected) count('tails trimmed')
   if (after.replicas.join() !== before.replicas.join()) count('replicas replaced')
   if (after.minIsr !== before.minIsr) count('minIsr changed')
-  if (
-    before.isr.length < before.minIsr &&
-    after.isr.length < after.minIsr &&
-    after.highWatermark > before.highWatermark
-  ) {
-    broken.push('I5: the high watermark moved while too few were in sync')
-  }
-  void exercised
-  return broken
 }
 
 /**
  * I1, I2 and I15 over all that is stored: offsets without a gap, and each replica of a live incarnation physically has
  * every batch below its log end.
  */
-export async function checkStored(cluster: Cluster, pk: string): Promise<readonly string[]> {
-  const { documents, nodes } = cluster
+export async function checkStored(cluster: Stores, pk: string): Promise<readonly string[]> {
+  const { documents } = cluster
   const item = await documents.get({ pk, sk: 'HEAD' }, 'strong')
   if (item === undefined) return [`no head ${pk}`]
   const head = decodeHead(item)
@@ -124,32 +194,17 @@ export async function checkStored(cluster: Cluster, pk: string): Promise<readonl
     entries.flatMap((map) => validBatches(map, head.lineage)).map((batch) => [batch.baseOffset, batch]),
   )
   const broken: string[] = []
-  let nextOffset = 0
+  let nextOffset = head.logStartOffset
   for (const batch of [...batches.values()].sort((a, b) => a.baseOffset - b.baseOffset)) {
     if (batch.baseOffset !== nextOffset) broken.push(`I1: ${batch.baseOffset} follows ${nextOffset} ${pk}`)
     nextOffset = batch.endOffset
-    const key = walKey(batch.reference.objectId)
     for (const replica of head.replicas) {
       if (logEndOf(head, replica) < batch.endOffset || incarnations.get(nodeOf(replica)) !== replica) continue
-      const bytes = await nodes.get(nodeOf(replica))?.get(key, undefined, new AbortController().signal)
-      if (bytes === undefined) broken.push(`I15: ${replica} lacks offset ${batch.baseOffset} ${pk}`)
+      if (!(await holds(cluster, replica, batch)))
+        broken.push(`I15: ${replica} lacks offset ${batch.baseOffset} ${pk}`)
     }
   }
   if (nextOffset !== head.logEndOffset)
     broken.push(`I1: the log ends at ${head.logEndOffset}, its index at ${nextOffset} ${pk}`)
   return broken
-}
-
-/** The replica names that the nodes' buckets really have: one that was emptied and not found out yet has none. */
-async function currentIncarnations({ documents, nodes }: Cluster): Promise<ReadonlyMap<number, string>> {
-  const found = new Map<number, string>()
-  const stored = await documents.list(CLUSTER_META.pk, { ...ALL_NODES, limit: 100, direction: 'ascending' })
-  for (const [nodeId, { item }] of stored.entries()) {
-    const node = decodeNode(item)
-    const bytes = await nodes.get(nodeId)?.get('incarnation', undefined, new AbortController().signal)
-    if (bytes !== undefined && new TextDecoder().decode(bytes) === node.incarnationId) {
-      found.set(nodeId, `${nodeId}.${node.incarnation}`)
-    }
-  }
-  return found
 }

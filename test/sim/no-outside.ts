@@ -13,9 +13,21 @@ export function forbidOutside(): void {
   }
   forbid(Math, 'random')
   forbid(Date, 'now')
+  forbid(performance, 'now')
+  forbid(process, 'hrtime')
+  forbid(AbortSignal, 'timeout')
   forbid(globalThis, 'setTimeout')
   forbid(globalThis, 'setInterval')
   forbid(globalThis, 'fetch')
   forbid(crypto, 'randomUUID')
   forbid(crypto, 'getRandomValues')
+  globalThis.Date = new Proxy(Date, {
+    construct: (date, given: readonly unknown[]) => {
+      if (given.length === 0) throw new Error('simulated code uses the present Date')
+      return Reflect.construct(date, given)
+    },
+    apply: () => {
+      throw new Error('simulated code uses the present Date')
+    },
+  })
 }

@@ -1,12 +1,13 @@
 import { registerHooks } from 'node:module'
 import { BUGS, type PlantedBug } from './bugs.ts'
+import { UNSEEN } from './bugs-unseen.ts'
 
 /**
  * Plants one bug: `PLANT=<name> node --import ./test/sim/plant.ts …` runs the product with the named mutation of bugs.ts
  * in place of the text that it removes. The product itself carries no switch for it. Without PLANT nothing is changed.
  */
 const name = process.env.PLANT
-const bug = name === undefined ? undefined : named(name)
+const bug = name === undefined ? undefined : bugNamed(name)
 let isPlanted = false
 
 if (bug !== undefined) {
@@ -15,10 +16,8 @@ if (bug !== undefined) {
     load: (loaded, context, nextLoad) => {
       const module = nextLoad(loaded, context)
       if (loaded !== url) return module
-      if (module.source === undefined || module.source === null) throw new Error(`no source of ${bug.file}`)
-      const text = typeof module.source === 'string' ? module.source : new TextDecoder().decode(module.source)
       isPlanted = true
-      return { ...module, source: mutated(text, bug) }
+      return { ...module, source: mutated(textOf(module.source, bug.file), bug) }
     },
   })
   process.on('exit', () => {
@@ -42,8 +41,21 @@ export function mutated(text: string, { name, file, find, replace, imports }: Pl
   return imports === undefined ? changed : `${imports};${changed}`
 }
 
-function named(wanted: string): PlantedBug {
-  const found = BUGS.find((known) => known.name === wanted)
+/** The bug of this name; throws where there is none. */
+export function bugNamed(wanted: string): PlantedBug {
+  const found = [...BUGS, ...UNSEEN].find((known) => known.name === wanted)
   if (found === undefined) throw new Error(`no such bug: ${wanted}`)
   return found
+}
+
+/** Whether a run failed in a way that only a planted text which nobody could have meant does. */
+export function isNonsense(problem: string): boolean {
+  return /ReferenceError|SyntaxError/.test(problem)
+}
+
+/** What a loader read of a module. */
+export function textOf(source: unknown, file: string): string {
+  if (typeof source === 'string') return source
+  if (source instanceof Uint8Array) return new TextDecoder().decode(source)
+  throw new Error(`no source of ${file}`)
 }

@@ -1,4 +1,4 @@
-import type { Item } from '../../shared/core/update-plan.ts'
+import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
 import { KafkaError } from '../../shared/protocol/kafka-error.ts'
 import type { DocumentStore, Due, Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
@@ -26,20 +26,32 @@ export interface Wires {
   readonly exercised: Exercised
   /** State of a node as one process sees it: a network may be cut for one of them only. */
   stateOf(nodeId: number, process: Process): NodeState
-  /** Called when a document was written, with what it was before. */
-  onWrite(key: Key, before: Item | undefined, after: Item | undefined): void
+  /** Called when a document was written, with what it was before, and the plan where it was written by one. */
+  onWrite(key: Key, before: Item | undefined, after: Item | undefined, plan?: UpdatePlan): void
 }
 
 /** Time-outs of the adapters: what a lost answer takes. */
 const DOCUMENT_TIMEOUT_MS = 3000
+
+/** Of the object that names a bucket, the only one read as a whole, all hangs on two reads in a row. */
+const WHOLE_OBJECTS_RARER = 4
 
 /** How an answer comes: at once, or after the process has thawed; never when it crashed. */
 function settle(wires: Wires, process: Process, what: string, deliver: () => void): void {
   const { scheduler } = wires
   if (process.crashed) return
   const leftMs = process.frozenUntilMs - scheduler.nowMs()
-  if (leftMs > 0) scheduler.after(leftMs, `${what} thaws`, () => settle(wires, process, what, deliver))
-  else deliver()
+  if (leftMs <= 0) {
+    deliver()
+    return
+  }
+  const elections = wires.exercised.elections ?? 0
+  scheduler.after(leftMs, `${what} thaws`, () => {
+    if ((wires.exercised.elections ?? 0) > elections) {
+      wires.exercised['F7 thaw after an election'] = (wires.exercised['F7 thaw after an election'] ?? 0) + 1
+    }
+    settle(wires, process, what, deliver)
+  })
 }
 
 /** Latency of one way: mostly short, now and then as long as a bad day has it. */
@@ -124,10 +136,11 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
   const told = async <T extends { readonly applied: boolean }>(
     key: Key,
     run: () => Promise<T>,
+    plan?: UpdatePlan,
   ): Promise<T> => {
     const before = await store.get(key, 'strong')
     const verdict = await run()
-    if (verdict.applied) wires.onWrite(key, before, await store.get(key, 'strong'))
+    if (verdict.applied) wires.onWrite(key, before, await store.get(key, 'strong'), plan)
     return verdict
   }
 
@@ -158,7 +171,7 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
     delete: (key, checks) =>
       write(`delete ${key.pk} ${key.sk}`, () => told(key, () => store.delete(key, checks))),
     update: (key, plan) =>
-      write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan))),
+      write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan), plan)),
     transact: (actions) => write('transact', () => store.transact(actions)),
   }
 }
@@ -228,19 +241,27 @@ export function simulatedNode(
     location: store.location,
     put: (key, chunks, signal) =>
       call(`put ${key}`, { signal, run: () => store.put(key, chunks, new AbortController().signal) }),
-    putIfAbsent: (key, chunks) =>
-      call(`put-if-absent ${key}`, { signal: undefined, run: () => store.putIfAbsent(key, chunks) }),
+    putIfAbsent: (key, chunks, signal) => {
+      const run = async () => {
+        const isFirst = await store.putIfAbsent(key, chunks, new AbortController().signal)
+        if (!scheduler.chance(wires.rates.putIfAbsentTwice)) return isFirst
+        // It met another PUT of the same key, or itself: the adapter asks again, and is told that there is one.
+        count('F16 put-if-absent met another')
+        return store.putIfAbsent(key, chunks, new AbortController().signal)
+      }
+      return call(`put-if-absent ${key}`, { signal, run })
+    },
     get: (key, range, signal) =>
       call(`get ${key}`, {
         signal,
         run: async () => {
           const bytes = await store.get(key, range, new AbortController().signal)
-          if (bytes === undefined || range === undefined || !scheduler.chance(wires.rates.corrupt))
-            return bytes
-          count('F15 corrupt or short bytes')
-          return scheduler.chance(2)
-            ? bytes.subarray(0, -1)
-            : bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1)
+          const oneIn = wires.rates.corrupt * (range === undefined ? WHOLE_OBJECTS_RARER : 1)
+          if (bytes === undefined || bytes.length === 0 || !scheduler.chance(oneIn)) return bytes
+          count(range === undefined ? 'F15 corrupt or short object' : 'F15 corrupt or short bytes')
+          const at = scheduler.random.integer(0, bytes.length - 1)
+          if (scheduler.chance(2)) return bytes.subarray(0, at)
+          return bytes.with(at, (bytes[at] ?? 0) ^ (1 << scheduler.random.integer(0, 7)))
         },
       }),
     copyFrom: (location, key, signal) =>

@@ -1,15 +1,21 @@
-import { createTopics } from '../../shared/service/create-topics.ts'
-import { decodeHead } from '../../shared/store/items/head-item.ts'
-import { decodeLoss } from '../../shared/store/items/loss-item.ts'
-import { ALL_LOSSES, headKey, partitionPk } from '../../shared/store/keys.ts'
+import { electLeaders } from '../../shared/service/elect-leaders.ts'
+import { partitionOfPk, partitionPk } from '../../shared/store/keys.ts'
 import { seededRandom } from '../support/seeded-random.ts'
+import { newAdmin } from './admin.ts'
 import { checkHistory } from './checker.ts'
-import { newClients, type Topic } from './clients.ts'
+import { runClients } from './clients.ts'
 import { type Cluster, newCluster } from './cluster.ts'
+import { type Company, newCompany } from './company.ts'
 import { type Configuration, drawConfiguration } from './configuration.ts'
-import { isWhole, startDisasters } from './disasters.ts'
+import { readAll } from './consumer.ts'
+import { startDisasters, whatIsMissing } from './disasters.ts'
+import { faultsOf } from './exercised.ts'
+import type { Key, Truncation } from './history.ts'
 import { checkStored, watchInvariants } from './invariants.ts'
+import { takesBatch } from './liveness.ts'
+import { resolveNamed } from './named-sends.ts'
 import { newScheduler } from './scheduler.ts'
+import { leftOvers, storedTopics } from './topics.ts'
 
 /** What a seed came to. */
 export interface SeedReport {
@@ -18,6 +24,7 @@ export interface SeedReport {
   readonly problems: readonly string[]
   readonly exercised: Readonly<Record<string, number>>
   readonly operations: number
+  readonly faults: number
   readonly steps: number
   readonly hash: string
 }
@@ -26,6 +33,11 @@ const START_MS = Date.UTC(2026, 10, 21, 7)
 /** Events after which a run that has not come to rest never will: a hundred times what the longest takes. */
 const MAX_SAFETY_STEPS = 400_000
 const MAX_LIVENESS_STEPS = 400_000
+/** Faults are drawn until there were so many: a run without any shows nothing. */
+const MIN_FAULTS = 5
+/** What all is to be well in, once nothing fails any more: hold-downs and retries are the longest of it. */
+const MAX_SETTLE_MS = 20 * 60_000
+const ASK_MS = 30_000
 /** Problems of one seed that are told; the first is what matters. */
 const MAX_PROBLEMS = 8
 
@@ -42,115 +54,136 @@ export async function runSeed(
     if (problems.length < MAX_PROBLEMS && !problems.includes(problem)) problems.push(problem)
   }
   const cluster = await newCluster(configuration, scheduler)
-  const topic = await newTopic(cluster)
-  watchInvariants(cluster, (broken) => tell(`invariant: ${broken}`))
-  const clients = newClients(cluster, topic)
+  const company = newCompany(cluster)
+  const admin = newAdmin(company)
   let isOver = false
-  let clientsEnded = false
-  startDisasters(cluster, topic, () => isOver)
-  const running = clients
-    .run(() => isOver)
-    .then(() => {
-      clientsEnded = true
-    })
-  running.catch((error: unknown) => tell(`client stopped: ${error instanceof Error ? error.stack : error}`))
-  const enough = () => clients.operations.length >= configuration.operations || problems.length > 0
+  const truncations: Truncation[] = []
+  const noteTruncation = (pk: string, toOffset: number) => {
+    const { topicId, partitionIndex } = partitionOfPk(pk) ?? {}
+    truncations.push({ key: `${topicId}/${partitionIndex}`, toOffset, at: scheduler.steps() })
+  }
+  watchInvariants(cluster, (broken) => tell(`invariant: ${broken}`), noteTruncation)
+  /** Whether `work` has ended, to be asked again and again. */
+  const following = (who: string, work: Promise<unknown>): (() => boolean) => {
+    let ended = false
+    work.then(
+      () => {
+        ended = true
+      },
+      (error: unknown) => tell(`${who} stopped: ${error instanceof Error ? error.stack : error}`),
+    )
+    return () => ended
+  }
+  const areMade = following('administrator', admin.createAll())
+  const isUp = () => areMade() || problems.length > 0
+  if (!(await scheduler.run(isUp, MAX_SAFETY_STEPS))) tell('liveness: topics are not made')
+  startDisasters(cluster, () => isOver)
+  const clientsEnded = following(
+    'client',
+    runClients(company, () => isOver),
+  )
+  const adminEnded = following(
+    'administrator',
+    admin.run(() => isOver),
+  )
+  const ended = () => clientsEnded() && adminEnded()
+  const enough = () =>
+    problems.length > 0 ||
+    (company.operations.length >= configuration.operations && faultsOf(cluster.exercised) >= MIN_FAULTS)
   if (!(await scheduler.run(enough, MAX_SAFETY_STEPS))) tell('liveness: clients do not get on')
   isOver = true
   cluster.heal()
+  if (problems.length === 0) await settle(cluster, ended, tell)
   if (problems.length === 0) {
-    await settle(cluster, topic, () => clientsEnded, tell)
-    await judge(cluster, topic, clients, tell)
+    await judge(company, truncations, tell)
+    for (const broken of admin.broken()) tell(broken)
   }
-  for (const surprise of clients.surprises) tell(`unexpected answer: ${surprise}`)
+  for (const surprise of company.surprises) tell(`unexpected answer: ${surprise}`)
   for (const bug of cluster.bugs) tell(`bug: ${bug}`)
-  cluster.close()
   return {
     configuration,
     problems,
     exercised: cluster.exercised,
-    operations: clients.operations.length,
+    operations: company.operations.length,
+    faults: faultsOf(cluster.exercised),
     steps: scheduler.steps(),
     hash: scheduler.hash(),
   }
 }
 
-async function newTopic(cluster: Cluster): Promise<Topic> {
-  const { configuration, scheduler, environments } = cluster
-  const { partitions, replicationFactor, unclean } = configuration
-  const wanted = {
-    name: 'log',
-    numPartitions: partitions,
-    replicationFactor,
-    assignments: [],
-    configs: unclean ? [{ name: 'unclean.leader.election.enable', value: 'true' }] : [],
-  }
-  let topic: Topic | undefined
-  const create = async () => {
-    const { deps } = environments[0] ?? {}
-    if (deps === undefined) throw new Error('no environment')
-    const { topics } = await createTopics(deps, { topics: [wanted], validateOnly: false })
-    const item = await cluster.documents.get({ pk: 'TOPICS', sk: 'log' }, 'strong')
-    void topics
-    if (item !== undefined) topic = { name: 'log', topicId: String(item.topicId), partitions }
-    else scheduler.after(100, 'create topic', () => void create())
-  }
-  void create()
-  if (!(await scheduler.run(() => topic !== undefined, MAX_SAFETY_STEPS)) || topic === undefined) {
-    throw new Error('topic was not created')
-  }
-  return topic
-}
-
-/** No faults any more: every operation ends, the ISR is full, nothing is missing. */
+/** No faults any more: every operation ends, deletions too, the ISR is full, nothing is missing. */
 async function settle(
   cluster: Cluster,
-  topic: Topic,
-  clientsEnded: () => boolean,
-  tell: (problem: string) => void,
-): Promise<void> {
-  const { scheduler } = cluster
-  let whole = false
-  const look = () => {
-    void isWhole(cluster, topic).then((is) => {
-      whole = is
-      if (!is) scheduler.after(250, 'is it whole', look)
-    })
-  }
-  look()
-  if (await scheduler.run(() => clientsEnded() && whole, MAX_LIVENESS_STEPS)) return
-  if (!clientsEnded()) tell('liveness: an operation does not end')
-  for (let partition = 0; partition < topic.partitions; partition += 1) {
-    const item = await cluster.documents.get(headKey(topic.topicId, partition), 'strong')
-    const { leader, isr, joining, replicas, holeStart, holeEnd } = decodeHead(item ?? {})
-    const facts = JSON.stringify({ leader, isr, joining, replicas, holeStart, holeEnd })
-    if (!whole) tell(`liveness: partition ${partition} does not get whole ${facts}`)
-  }
-}
-
-async function judge(
-  cluster: Cluster,
-  topic: Topic,
-  clients: ReturnType<typeof newClients>,
+  ended: () => boolean,
   tell: (problem: string) => void,
 ): Promise<void> {
   const { scheduler, documents } = cluster
-  const final = new Map<string, ReadonlyMap<number, string>>()
-  const losses = new Map<string, number>()
-  for (let partition = 0; partition < topic.partitions; partition += 1) {
-    const key = `${topic.topicId}/${partition}`
-    const reading = clients.readAll(partition).then((found) => final.set(key, found))
-    reading.catch((error: unknown) => tell(`final read: ${error instanceof Error ? error.message : error}`))
-    if (!(await scheduler.run(() => final.has(key), MAX_LIVENESS_STEPS))) return tell('stuck-final-read')
-    const pk = partitionPk(topic.topicId, partition)
-    for (const broken of await checkStored(cluster, pk)) tell(`invariant: ${broken}`)
-    const stored = await documents.list(pk, { ...ALL_LOSSES, limit: 1000, direction: 'ascending' })
-    for (const { item } of stored) {
-      const loss = decodeLoss(item)
-      if (loss.committedTo > loss.fromOffset)
-        losses.set(key, Math.min(losses.get(key) ?? loss.fromOffset, loss.fromOffset))
+  const untilMs = scheduler.nowMs() + MAX_SETTLE_MS
+  let missing: readonly string[] = ['nobody looked yet']
+  const beingDeleted = () => storedTopics(documents, { beingDeleted: true })
+  const look = () => {
+    void whatIsMissing(cluster).then((found) => {
+      missing = found
+      if (scheduler.nowMs() < untilMs) scheduler.after(250, 'is it whole', look)
+    })
+  }
+  look()
+  if (cluster.configuration.wipesAll) askForLeaders(cluster, () => scheduler.nowMs() >= untilMs)
+  const isSettled = () => ended() && missing.length === 0 && beingDeleted().length === 0
+  const isOver = () => isSettled() || scheduler.nowMs() >= untilMs
+  await scheduler.run(isOver, MAX_LIVENESS_STEPS)
+  if (isSettled()) return
+  const minutes = Math.round((scheduler.nowMs() - untilMs + MAX_SETTLE_MS) / 60_000)
+  if (!ended()) tell(`liveness: an operation does not end within ${minutes} minutes`)
+  for (const fact of missing) tell(`liveness: ${fact} after ${minutes} minutes`)
+  for (const { name, topicId } of beingDeleted())
+    tell(`liveness: ${name} (${topicId}) is not deleted after ${minutes} minutes`)
+}
+
+/** Where no replica is left that has everything, only who accepts the loss gets a leader. */
+function askForLeaders(cluster: Cluster, isOver: () => boolean): void {
+  const { scheduler, environments } = cluster
+  const ask = () => {
+    const [environment] = environments
+    if (isOver() || environment === undefined) return
+    void electLeaders(environment.deps, { electionType: 1, topics: null }).catch(() => undefined)
+    scheduler.after(ASK_MS, 'ask for leaders', ask)
+  }
+  ask()
+}
+
+async function judge(
+  company: Company,
+  truncations: readonly Truncation[],
+  tell: (problem: string) => void,
+): Promise<void> {
+  const { cluster } = company
+  const { scheduler, documents, topics } = cluster
+  const final = new Map<Key, ReadonlyMap<number, string>>()
+  for (const topic of storedTopics(documents, { beingDeleted: false })) {
+    for (let partition = 0; partition < topic.partitions; partition += 1) {
+      const key = `${topic.topicId}/${partition}`
+      let stuck: readonly string[] | undefined
+      void takesBatch(company, topic, partition).then((facts) => {
+        stuck = facts
+      })
+      await scheduler.run(() => stuck !== undefined, MAX_LIVENESS_STEPS)
+      for (const fact of stuck ?? ['a healed partition gives no answer']) tell(`liveness: ${fact}`)
+      const reading = readAll(company, topic, partition).then((found) => final.set(key, found))
+      reading.catch((error: unknown) => tell(`final read: ${error instanceof Error ? error.message : error}`))
+      if (!(await scheduler.run(() => final.has(key), MAX_LIVENESS_STEPS))) {
+        return tell(`stuck-final-read: ${topic.name}-${partition}`)
+      }
+      const broken = await checkStored(cluster, partitionPk(topic.topicId, partition))
+      for (const fact of broken) tell(`invariant: ${fact}`)
     }
   }
-  const { operations, told } = clients
-  for (const { name, text } of checkHistory({ operations, final, losses, told })) tell(`${name}: ${text}`)
+  for (const left of leftOvers(topics, documents, cluster.count)) tell(`left-over: ${left}`)
+  const losses = new Map<Key, number>()
+  for (const { topicId, losses: lost } of topics.known.values())
+    for (const [partition, offset] of lost) losses.set(`${topicId}/${partition}`, offset)
+  const named = resolveNamed(company.operations, topics.known.values(), final)
+  for (const broken of named.broken) tell(broken)
+  for (const { name, text } of checkHistory({ operations: named.operations, final, losses, truncations }))
+    tell(`${name}: ${text}`)
 }

@@ -94,7 +94,7 @@ async function judge(topic: ReplicatedTopic, histories: Histories): Promise<stri
     final.set(`${topic.topicId}/${partition}`, await topic.read(partition))
   }
   const operations = [...histories.operations].sort((a, b) => a.invokedAt - b.invokedAt)
-  const found = checkHistory({ operations, final, losses: new Map(), told: new Set() })
+  const found = checkHistory({ operations, final, losses: new Map(), truncations: undefined })
   return [...histories.surprises, ...found.map(({ name, text }) => `${name}: ${text}`)]
 }
 

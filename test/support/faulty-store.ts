@@ -178,9 +178,9 @@ export function faultyObjectStore(nodeId: number, store: ObjectStore): FaultyObj
     put: async (key, chunks, signal) => {
       await around({ method: 'put', nodeId, key }, signal, () => store.put(key, chunks, signal))
     },
-    putIfAbsent: async (key, chunks) => {
+    putIfAbsent: async (key, chunks, signal) => {
       const call = { method: 'putIfAbsent', nodeId, key } as const
-      return (await around(call, undefined, () => store.putIfAbsent(key, chunks))).answer
+      return (await around(call, signal, () => store.putIfAbsent(key, chunks, signal))).answer
     },
     get: async (key, range, signal) => {
       const call = { method: 'get', nodeId, key } as const

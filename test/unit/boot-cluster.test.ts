@@ -84,6 +84,6 @@ test('a node that does not answer stops nobody once it is registered', async () 
 
 test('a node that does not answer cannot be registered', async () => {
   const failing = withNode1((node) => ({ ...node, putIfAbsent: refuse }))
-  await expect(bootCluster(failing)).rejects.toThrow('must to be registered node=1')
+  await expect(bootCluster(failing)).rejects.toThrow('is to be registered node=1')
   expect(await bootCluster(depsOn(stores))).toMatchObject({ changedNodes: [] })
 })

@@ -31,11 +31,13 @@ interface Case {
   readonly operations: readonly Operation[]
   readonly final?: ReadonlyMap<number, string>
   readonly lost?: number
+  readonly truncated?: { readonly toOffset: number; readonly at: number }
 }
 
-function anomalies({ operations, final = logOf('a', 'b'), lost }: Case): readonly string[] {
+function anomalies({ operations, final = logOf('a', 'b'), lost, truncated }: Case): readonly string[] {
   const losses = new Map(lost === undefined ? [] : [[KEY, lost]])
-  const found = checkHistory({ operations, final: new Map([[KEY, final]]), losses, told: new Set() })
+  const truncations = truncated === undefined ? [] : [{ key: KEY, ...truncated }]
+  const found = checkHistory({ operations, final: new Map([[KEY, final]]), losses, truncations })
   return [...new Set(found.map(({ name }) => name))]
 }
 
@@ -51,7 +53,28 @@ test('clients that saw what one log can show them saw nothing wrong', () => {
     poll(7, [[0, 'a']], { process: 'c2', endOffset: 3 }),
     end(8, 3),
   ]
-  expect(anomalies({ name: '', operations, final: logOf('a', 'b', 'c') })).toEqual([])
+  const truncated = { toOffset: 3, at: 9 }
+  expect(anomalies({ name: '', operations, final: logOf('a', 'b', 'c'), truncated })).toEqual([])
+})
+
+test('what lies beyond an unclean election is not missed, and who reads on was told', () => {
+  const operations = [
+    sent,
+    second,
+    poll(4, [[1, 'b']]),
+    end(6, 2),
+    end(8, 1),
+    poll(9, [[1, 'c']], { process: 'c2' }),
+  ]
+  const resent = send(8, [[1, 'c']])
+  expect(
+    anomalies({ name: '', operations: [...operations, resent], final: logOf('a', 'c'), lost: 1 }),
+  ).toEqual([])
+})
+
+test('of a topic that is gone nothing is missed in the end', () => {
+  const history = { operations: [sent, second], losses: new Map(), truncations: [] }
+  expect(checkHistory({ ...history, final: new Map() })).toEqual([])
 })
 
 test.each<Case>([
@@ -99,6 +122,34 @@ test.each<Case>([
       ),
     ],
   },
+  {
+    name: 'lost-write',
+    operations: [sent, second, poll(4, [[1, 'b']])],
+  },
+  { name: 'G1c', operations: [sent, poll(1, [[1, 'b']], { completedAt: 2 }), send(3, [[1, 'b']])] },
+  { name: 'beyond-end', operations: [sent, poll(4, [[0, 'a']], { endOffset: 0 })] },
+  { name: 'weak-lost', operations: [sent, second, send(4, [[2, 'c']], { acks: 1 })] },
+  {
+    name: 'weak-lost',
+    operations: [sent, second, send(4, [[2, 'c']], { acks: 1 })],
+    truncated: { toOffset: 3, at: 9 },
+  },
+  {
+    name: 'weak-lost',
+    operations: [sent, second, send(4, [[2, 'c']], { acks: 1 })],
+    truncated: { toOffset: 2, at: 3 },
+  },
+  { name: 'final-phantom', operations: [sent], final: logOf('a', 'x') },
+  { name: 'final-order', operations: [sent, second], final: new Map([[1, 'b']]).set(0, 'a') },
+  {
+    name: 'final-lost',
+    operations: [send(0, [[null, 'a']], { type: 'info' }), poll(2, [[0, 'a']])],
+    final: new Map(),
+  },
+  { name: 'final-lost', operations: [sent, second], final: new Map([[1, 'b']]), lost: 1 },
+  { name: 'vanished-read', operations: [sent, poll(4, [[0, 'a']])], final: logOf('b'), lost: 1 },
+  { name: 'inconsistent-offsets', operations: [sent, second, poll(4, [[0, 'b']])], lost: 1 },
+  { name: 'stale-end', operations: [sent, second, end(4, 0)], lost: 1 },
   {
     name: 'silent-truncation',
     operations: [sent, poll(4, [[1, 'x']]), poll(6, [[1, 'b']])],

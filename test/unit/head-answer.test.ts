@@ -127,11 +127,6 @@ describe('the producer to make room with', () => {
 
   test.each<{ name: string; given: Partial<Head>; expected: string | undefined }>([
     {
-      name: 'is the one whose last batch is oldest',
-      given: { producerOffsets: { a: 20, b: 10, c: 30 } },
-      expected: 'b',
-    },
-    {
       name: 'has no batch in the tail',
       given: { producerOffsets: { a: 30, b: 40 }, tail: inTail },
       expected: 'b',
@@ -148,6 +143,17 @@ describe('the producer to make room with', () => {
     },
     { name: 'may not exist', given: {}, expected: undefined },
   ])('$name', ({ given, expected }) => {
-    expect(producerToSpill(headWith({ logEndOffset: 50, highWatermark: 50, ...given }))).toBe(expected)
+    expect(producerToSpill(headWith({ logEndOffset: 50, highWatermark: 50, ...given }), 0)).toBe(expected)
+  })
+
+  test.each([
+    { name: 'in a row', stepOfIds: 1 },
+    { name: 'a block apart', stepOfIds: 1000 },
+  ])('is one of the eight oldest, and not the same for all producers with ids $name', ({ stepOfIds }) => {
+    const producerOffsets = Object.fromEntries([...'abcdefghijkl'].map((name, offset) => [name, offset]))
+    const head = headWith({ logEndOffset: 50, highWatermark: 50, producerOffsets })
+    const spilled = Array.from({ length: 8 }, (_, i) => producerToSpill(head, 7000 + i * stepOfIds) ?? '')
+    expect(spilled.join('')).toMatch(/^[a-h]{8}$/)
+    expect(new Set(spilled).size).toBeGreaterThanOrEqual(4)
   })
 })

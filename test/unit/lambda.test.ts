@@ -3,11 +3,14 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { FETCH_HANDLERS } from '../../functions/groups/fetch-handlers.ts'
 import { PRODUCE_HANDLERS } from '../../functions/groups/produce-handlers.ts'
 import { REST_HANDLERS } from '../../functions/groups/rest-handlers.ts'
+import type { Handler } from '../../functions/handler.ts'
+import type { HttpResponse } from '../../functions/http-types.ts'
 import { type LambdaOptions, lambdaHandler } from '../../functions/lambda.ts'
 import { toLambdaResult } from '../../functions/lambda-result.ts'
 import { FRAME_TYPE, JSON_TYPE } from '../../functions/media-type.ts'
 import { decodeFrame } from '../../shared/protocol/frame.ts'
 import { KafkaError } from '../../shared/protocol/kafka-error.ts'
+import type { ObjectStore } from '../../shared/store/object-store.ts'
 import { testService } from '../support/http-service.ts'
 import { contextWith, functionUrlEvent } from '../support/lambda-event.ts'
 
@@ -76,6 +79,34 @@ test('a request that takes too long is answered in the envelope before Lambda st
   expect(answer.statusCode).toBe(503)
   expect(answer.headers['X-Request-Id']).toBe('dIT6Ojk2IAMEV9g=')
   expect(JSON.parse(answer.body)).toMatchObject({ kafka_error: 'REQUEST_TIMED_OUT', effect: 'unknown' })
+})
+
+test('a produce that goes on after its answer appends nothing', async () => {
+  await produceOne('slow')
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const nodes = new Map(
+    [...service.deps.nodes].map(([nodeId, node]) => {
+      const put: ObjectStore['put'] = (...args) => released.then(() => node.put(...args))
+      return [nodeId, { ...node, put }]
+    }),
+  )
+  let ended: Promise<HttpResponse> | undefined
+  const produce: Handler = {
+    ...PRODUCE_HANDLERS.produce,
+    run: (deps, call) => {
+      ended = PRODUCE_HANDLERS.produce.run(deps, call)
+      return ended
+    },
+  }
+  const partitions = [{ partitionIndex: 0, records: [{ value: 'dg==' }] }]
+  const answer = await lambda({ produce }, { ...service.deps, nodes })(
+    post('/v1/produce', { acks: -1, timeoutMs: 1000, topics: [{ name: 'slow', partitions }] }),
+    contextWith(700),
+  )
+  expect(answer.statusCode).toBe(503)
+  release()
+  const late = JSON.parse(Buffer.concat((await ended)?.body ?? []).toString())
+  expect(late.topics[0].partitions[0]).toMatchObject({ errorName: 'KAFKA_STORAGE_ERROR', effect: 'none' })
 })
 
 test.each([

@@ -25,7 +25,7 @@ const CALLS: readonly {
   call: (nodes: ReadonlyMap<number, ObjectStore>) => Promise<unknown>
 }[] = [
   { name: 'put', call: (nodes) => nodeOf(nodes, 1).put('new', BYTES, patient) },
-  { name: 'putIfAbsent', call: (nodes) => nodeOf(nodes, 1).putIfAbsent('new', BYTES) },
+  { name: 'putIfAbsent', call: (nodes) => nodeOf(nodes, 1).putIfAbsent('new', BYTES, patient) },
   { name: 'get', call: (nodes) => nodeOf(nodes, 1).get('old', undefined, patient) },
   {
     name: 'copyFrom',
@@ -89,15 +89,17 @@ test.each([
   set(1, 'hang')
   const controller = new AbortController()
   const put = nodeOf(nodes, 1).put('new', BYTES, signalOf(controller))
+  const named = nodeOf(nodes, 1).putIfAbsent('new', BYTES, signalOf(controller))
   controller.abort()
   await expect(put).rejects.toMatchObject(outOfOrder)
+  await expect(named).rejects.toMatchObject(outOfOrder)
   expect(await written()).toEqual(['0/first', '1/old'])
 })
 
 test('a node that fails after it hung refuses what still hangs', async () => {
   const { nodes, set } = await filledNodes()
   set(1, 'hang')
-  const put = nodeOf(nodes, 1).putIfAbsent('new', BYTES)
+  const put = nodeOf(nodes, 1).putIfAbsent('new', BYTES, patient)
   set(1, 'fail')
   await expect(put).rejects.toMatchObject(outOfOrder)
 })

@@ -184,7 +184,7 @@ describe('a producer after a truncation', () => {
 
   test('H6: can make room for another one, though its last batch is in the tail no more', () => {
     const head = { ...truncated({ ...known, tail: tailOf(second, third) }, 150), highWatermark: 150 }
-    expect(producerToSpill(head)).toBe(P7)
+    expect(producerToSpill(head, 1)).toBe(P7)
     const spilled = applied(head, spillProducer(head, P7))
     expect(spilled).toMatchObject({ producers: {}, producerOffsets: {}, maxEvictedOffset: 149 })
     // Who reads its document after that may go on.

@@ -35,7 +35,7 @@ describe('what goes over the wire', () => {
   test('putIfAbsent is conditional, and tries again when it met another put', async () => {
     const answers = [{ status: 409, body: error('ConditionalRequestConflict') }, OK]
     const { endpoint, store } = await storeOn(() => answers.shift() ?? UNAVAILABLE)
-    expect(await store.putIfAbsent('incarnation', chunks)).toBe(true)
+    expect(await store.putIfAbsent('incarnation', chunks, signal)).toBe(true)
     expect(endpoint.requests.map(({ headers }) => headers['if-none-match'])).toEqual(['*', '*'])
     expect(endpoint.requests.map(({ body }) => [...body])).toEqual([
       [1, 2, 3],
@@ -46,7 +46,7 @@ describe('what goes over the wire', () => {
   test('putIfAbsent gives up after a bounded number of conflicts', async () => {
     const conflict = { status: 409, body: error('ConditionalRequestConflict') }
     const { endpoint, store } = await storeOn(() => conflict)
-    await expect(store.putIfAbsent('incarnation', chunks)).rejects.toMatchObject(failure)
+    await expect(store.putIfAbsent('incarnation', chunks, signal)).rejects.toMatchObject(failure)
     expect(endpoint.requests).toHaveLength(LIMITS.conditionalPutTries)
   })
 
@@ -126,6 +126,7 @@ describe('connections', () => {
 
   test.each<{ name: string; call: (store: ObjectStore, signal: AbortSignal) => Promise<unknown> }>([
     { name: 'put', call: (store, aborted) => store.put('wal/x', chunks, aborted) },
+    { name: 'putIfAbsent', call: (store, aborted) => store.putIfAbsent('wal/x', chunks, aborted) },
     { name: 'copy', call: (store, aborted) => store.copyFrom('other-node', 'wal/x', aborted) },
   ])('a $name whose signal aborts rejects, and its connection is gone', async ({ call }) => {
     const controller = new AbortController()

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { packReference } from '../../shared/core/batch-reference.ts'
+import { nodeOf } from '../../shared/core/head.ts'
 import { ulidBytes, ulidText } from '../../shared/core/ulid.ts'
 import { decodeSpilledProducer } from '../../shared/store/items/producer-item.ts'
 import { partitionPk, producerStateKey } from '../../shared/store/keys.ts'
@@ -15,7 +16,7 @@ import {
 import type { DocumentCall, DocumentFault } from '../support/faulty-store.ts'
 import { batchOf, createTopic, fetchAll, produceOne, sequenced, TOPIC } from '../support/log-requests.ts'
 import { brokenInvariants, storedHead } from '../support/partition-invariants.ts'
-import { otherEnvironment, type TestDeps, TINY_LIMITS, testDeps } from '../support/test-deps.ts'
+import { otherEnvironment, START_MS, type TestDeps, TINY_LIMITS, testDeps } from '../support/test-deps.ts'
 
 /** One batch in the tail at most, one producer in the head. */
 const LONELY = { pageEntries: 1, maxTailEntries: 4, maxHeadProducers: 1 }
@@ -513,4 +514,72 @@ test('the own reference is looked for with the position of the batch in its obje
   await produceOne(deps, batchOf(2))
   const { batches, head } = (await brokenInvariants(deps, topicId, undefined)).stored
   expect(Object.keys(head.tail)).toEqual(batches.map(({ reference }) => packReference(reference)))
+})
+
+describe('an append whose request was answered meanwhile', () => {
+  const writesOf = (deps: TestDeps) => [
+    ...deps.documents.faults.calls.filter(isHeadUpdate),
+    ...[...deps.nodes.values()].flatMap(({ faults }) =>
+      faults.calls.filter(({ method }) => method === 'put'),
+    ),
+  ]
+  const refused = { errorName: 'KAFKA_STORAGE_ERROR', effect: 'none' }
+
+  test('puts and writes nothing', async () => {
+    const deps = await testDeps()
+    const topicId = await createTopic(deps)
+    const late = { ...deps, deadlineMs: START_MS }
+    expect(await produceOne(late, batchOf(1))).toMatchObject(refused)
+    expect(writesOf(deps)).toEqual([])
+    expect(await produceOne({ ...deps, deadlineMs: START_MS + 1 }, batchOf(1))).toMatchObject({
+      baseOffset: 0,
+    })
+    await sound(deps, topicId)
+  })
+
+  test.each<{ name: string; failing: readonly (number | 'a follower')[] }>([
+    { name: 'is not written when they arrive', failing: [] },
+    { name: 'does not try them again when they fail', failing: [0, 1, 2] },
+    { name: 'removes nobody from the ISR when one fails', failing: ['a follower'] },
+  ])('while its PUTs are under way $name', async ({ failing }) => {
+    const deps = await testDeps()
+    const follower = await followerOf(deps, await createTopic(deps))
+    const deadlineMs = START_MS + 1000
+    for (const [nodeId, { faults }] of deps.nodes) {
+      const fails =
+        failing.includes(nodeId) || (failing.includes('a follower') && nodeOf(follower) === nodeId)
+      faults.always(() => {
+        if (writesOf(deps).length === 3) deps.clock.set(deadlineMs)
+        return fails ? { fault: 'fails' } : undefined
+      })
+    }
+    expect(await produceOne({ ...deps, deadlineMs }, batchOf(1))).toMatchObject(refused)
+    expect(writesOf(deps)).toHaveLength(3)
+  })
+
+  test('writes nothing when it waited for its producer since', async () => {
+    const deps = await testDeps()
+    await createTopic(deps)
+    deps.documents.faults.once(
+      isProducerRead,
+      runBefore(() => deps.clock.sleep(1000)),
+    )
+    expect(await produceOne({ ...deps, deadlineMs: START_MS + 1000 }, sequenced(0))).toMatchObject(refused)
+    expect(writesOf(deps)).toHaveLength(3)
+  })
+
+  test('is in doubt when an earlier try may have taken effect', async () => {
+    const deps = await testDeps()
+    const topicId = await createTopic(deps)
+    const deadlineMs = START_MS + 1000
+    deps.documents.faults.always((call) => {
+      if (!isHeadUpdate(call)) return undefined
+      deps.clock.set(deadlineMs)
+      return { fault: 'answerLost' }
+    })
+    const row = await produceOne({ ...deps, deadlineMs }, sequenced(0))
+    expect(row).toMatchObject({ errorName: 'REQUEST_TIMED_OUT', effect: 'unknown' })
+    expect((await storedHead(deps, topicId)).logEndOffset).toBe(1)
+    expect(deps.documents.faults.calls.filter(isHeadUpdate)).toHaveLength(1)
+  })
 })

@@ -150,6 +150,30 @@ describe('an unclean election', () => {
     ])
   })
 
+  test.each([
+    {
+      name: 'at the fence is refused',
+      failing: 1,
+      row: { errorName: 'KAFKA_STORAGE_ERROR', effect: 'none' },
+    },
+    {
+      name: 'after the fence may have taken effect',
+      failing: 2,
+      row: { errorName: 'REQUEST_TIMED_OUT', effect: 'unknown' },
+    },
+  ])('that fails $name', async ({ failing, row: expected }) => {
+    const { deps, topicId, first } = await lastStanding()
+    const { leaderEpoch } = await storedHead(deps, topicId)
+    fail(deps, [first])
+    let updates = 0
+    deps.documents.faults.always((call) => {
+      if (isHeadUpdate(call)) updates += 1
+      return isHeadUpdate(call) && updates === failing ? { fault: 'throttled' } : undefined
+    })
+    expect(await row(deps, UNCLEAN)).toMatchObject(expected)
+    expect((await storedHead(deps, topicId)).leaderEpoch).toBe(leaderEpoch + failing - 1)
+  })
+
   test('is refused while another controller is at work', async () => {
     const deps = await testDeps()
     await createTopic(deps)

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { fence } from '../../shared/core/election.ts'
 import { walKey } from '../../shared/core/wal-object.ts'
 import { runController } from '../../shared/service/controller.ts'
+import { updateHead } from '../../shared/service/heads.ts'
 import { reportMissing } from '../../shared/service/report-node.ts'
 import { readTopic } from '../../shared/service/topics.ts'
 import { partitionPk } from '../../shared/store/keys.ts'
 import { batchOf, createTopic, fetchAll, produceOne, TOPIC } from '../support/log-requests.ts'
 import { asTimePasses, nodeNow, nodeTroubles, runTriggered } from '../support/node-troubles.ts'
 import { brokenInvariants, storedHead } from '../support/partition-invariants.ts'
-import { otherEnvironment, type TestDeps, testDeps } from '../support/test-deps.ts'
+import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
 
 const BATCHES = 6
 const never = new AbortController().signal
@@ -109,6 +111,28 @@ describe('a copy that is gone or damaged', () => {
     deps.clock.set(deps.clock.nowMs() + 3_600_000)
     for (let round = 0; round < 4; round += 1) await control(deps)
     await whole(deps, topicId)
+  })
+
+  test('whose head cannot be read keeps neither another one waiting nor an election that is due', async () => {
+    const { deps, topicId } = await logOf()
+    const unreadable = await readTopic(deps, 'untouched')
+    const leaderless = await createTopic(deps, 'leaderless')
+    const { stored } = await brokenInvariants(deps, unreadable.topicId, undefined)
+    const [batch] = stored.batches
+    if (batch === undefined) throw new Error('no batch')
+    await reportMissing(otherEnvironment(deps), { topic: unreadable, partitionIndex: 0 }, batch, '0.1')
+    await lose(deps, topicId, { node: 1, position: 2 })
+    const partition = { topic: await readTopic(deps, 'leaderless'), partitionIndex: 0 }
+    await updateHead(deps, partition, fence(await storedHead(deps, leaderless), START_MS))
+    deps.documents.faults.always(({ pk }) =>
+      pk === partitionPk(unreadable.topicId, 0) ? { fault: 'throttled' } : undefined,
+    )
+    await control(deps)
+    await whole(deps, topicId)
+    expect((await storedHead(deps, leaderless)).leader).toBeDefined()
+    deps.documents.faults.always(undefined)
+    await control(deps)
+    expect((await nodeNow(deps, 0)).lost).toEqual({})
   })
 
   test('of a topic that is no more is forgotten', async () => {

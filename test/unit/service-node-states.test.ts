@@ -76,20 +76,21 @@ describe('a storage node that cannot be reached', () => {
     expect((await nodeNow(deps, 1)).state).toBe('DOWN')
   })
 
-  test('an empty bucket that cannot be given its name is out of reach, and keeps nobody from being elected', async () => {
-    const { deps, topicId, troubles } = await cluster()
-    const { replicas } = await storedHead(deps, topicId)
-    const [leading = 0, other = 0] = replicas.map((replica) => Number(replica[0]))
-    await deps.wipe(other)
-    deps.nodes
-      .get(other)
-      ?.faults.always(({ method }) => (method === 'putIfAbsent' ? { fault: 'fails' } : undefined))
-    deps.nodes.get(leading)?.faults.always(() => ({ fault: 'fails' }))
-    await control(deps)
-    expect((await nodeNow(deps, other)).state).toBe('DOWN')
-    expect((await storedHead(deps, topicId)).leader).toBe(replicas[2])
-    troubles.set(other, undefined)
-  })
+  test.each(['fails', 'hangs'] as const)(
+    'an empty bucket that %s when it is given its name is out of reach, and keeps nobody from being elected',
+    async (fault) => {
+      const { deps, topicId, troubles } = await cluster()
+      const { replicas } = await storedHead(deps, topicId)
+      const [leading = 0, other = 0] = replicas.map((replica) => Number(replica[0]))
+      await deps.wipe(other)
+      deps.nodes.get(other)?.faults.always(({ method }) => (method === 'putIfAbsent' ? { fault } : undefined))
+      deps.nodes.get(leading)?.faults.always(() => ({ fault: 'fails' }))
+      await control(deps)
+      expect((await nodeNow(deps, other)).state).toBe('DOWN')
+      expect((await storedHead(deps, topicId)).leader).toBe(replicas[2])
+      troubles.set(other, undefined)
+    },
+  )
 })
 
 describe('the hold-down', () => {

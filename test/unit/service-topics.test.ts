@@ -482,6 +482,19 @@ describe('a topic id that is sent along', () => {
     const topicId = await createTopic(deps)
     expect(await produceOne(remembers, batchOf(1), { topicId })).toMatchObject({ baseOffset: 0 })
   })
+
+  test('makes no topic of another id where the one that is remembered is gone', async () => {
+    const deps = await testDeps()
+    await createTopic(deps)
+    const remembers = otherEnvironment(deps)
+    await produceOne(remembers, batchOf(1))
+    await remove(deps)
+    expect(await produceOne(remembers, batchOf(1), { topicId: OTHER })).toMatchObject({
+      errorName: 'UNKNOWN_TOPIC_ID',
+      effect: 'none',
+    })
+    expect(await deps.documents.store.get({ pk: 'TOPICS', sk: TOPIC }, 'strong')).toBeUndefined()
+  })
 })
 
 describe('a topic made anew', () => {

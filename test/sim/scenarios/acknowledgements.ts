@@ -18,8 +18,22 @@ export const ACKNOWLEDGEMENTS: readonly Scenario[] = [
   },
   {
     ...THREE_REPLICAS,
+    name: 'C1b',
+    about: 'a batch whose outcome is unknown finds no leader, and the next one has it',
+    setup: async ({ send }) => {
+      await send({ value: 'a', acks: -1 })
+      await send({ value: 'b', acks: 1, slowTo: [2] })
+    },
+    actors: [
+      sender('client', { value: 'c', acks: -1, producer: ONE }),
+      { name: 'controller', act: ({ controller }) => controller([0]) },
+    ],
+  },
+  {
+    ...TWO_REPLICAS,
     name: 'C2',
     about: 'a batch waits for the high watermark, which passes its offset in another epoch',
+    minIsr: 1,
     setup: async ({ send }) => {
       await send({ value: 'a', acks: -1 })
       await send({ value: 'b', acks: 1, slowTo: [1] })

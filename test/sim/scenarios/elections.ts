@@ -1,4 +1,5 @@
-import { type Scenario, sender, THREE_REPLICAS, TWO_REPLICAS } from '../explore-scenario.ts'
+import { LEASE_MS } from '../../../shared/core/controller-lease.ts'
+import { type Scenario, sender, TWO_REPLICAS } from '../explore-scenario.ts'
 
 /** Replica 0 is alone in the ISR, with what 1 lacks above the high watermark. */
 export const ALONE: Scenario['setup'] = async ({ send, controller }) => {
@@ -22,7 +23,7 @@ export const ELECTIONS: readonly Scenario[] = [
     },
     actors: [
       { name: 'mover', act: ({ preferFirst }) => preferFirst() },
-      sender('one', { value: 'b', acks: 1, slowTo: [0] }),
+      sender('one', { value: 'b', acks: 1, cutFrom: [0] }),
       sender('all', { value: 'c', acks: -1 }),
       { name: 'catchUp', act: ({ catchUp }) => catchUp() },
     ],
@@ -70,13 +71,20 @@ export const ELECTIONS: readonly Scenario[] = [
     atRest: ({ leader }) => (leader === '1.1' ? [] : [`the leader is ${leader}`]),
   },
   {
-    ...THREE_REPLICAS,
+    ...TWO_REPLICAS,
     name: 'H17',
-    about: 'two controllers, each of which takes another node for failed',
+    about: 'two controllers, the second when the lease of the first is over',
+    minIsr: 1,
     setup: ({ send }) => send({ value: 'a', acks: -1 }).then(() => undefined),
     actors: [
       { name: 'old', act: ({ controller }) => controller([0]) },
-      { name: 'young', act: ({ controller }) => controller([1]) },
+      {
+        name: 'young',
+        act: async ({ pass, controller }) => {
+          await pass(LEASE_MS + 1000)
+          await controller([1])
+        },
+      },
       sender('all', { value: 'b', acks: -1 }),
     ],
   },

@@ -13,16 +13,17 @@ export const HOLES: readonly Scenario[] = [
   {
     ...THREE_REPLICAS,
     name: 'C3',
-    about: 'an election truncates a log of which two replicas lack something, while one is given it',
+    about:
+      'an election truncates a log of which two replicas lack something, while the other one is given it',
     setup: async ({ send }) => {
       await send({ value: 'a', acks: -1 })
-      await send({ value: 'b', acks: 1, slowTo: [1] })
-      await send({ value: 'c', acks: 1, slowTo: [1, 2] })
+      await send({ value: 'b', acks: 1, slowTo: [1, 2] })
     },
     actors: [
-      { name: 'catchUp', act: ({ catchUp }) => catchUp() },
+      { name: 'catchUp', act: ({ catchUp }) => catchUp([1]) },
       { name: 'controller', act: ({ controller }) => controller([0]) },
-      sender('sender', { value: 'd', acks: -1 }, { value: 'e', acks: -1 }),
+      // In the next epoch, the hole of replica 2 is where it was.
+      sender('sender', { value: 'c', acks: 1, cutFrom: [2] }),
     ],
   },
   {
@@ -36,7 +37,7 @@ export const HOLES: readonly Scenario[] = [
     },
     actors: [
       { name: 'catchUp', act: ({ catchUp }) => catchUp() },
-      sender('one', { value: 'c', acks: 1, slowTo: [1] }),
+      sender('one', { value: 'c', acks: 1, cutFrom: [1] }),
       sender('all', { value: 'd', acks: -1 }),
     ],
   },
@@ -48,7 +49,7 @@ export const HOLES: readonly Scenario[] = [
     actors: [
       { name: 'catchUp', act: ({ catchUp }) => catchUp() },
       sender('all', { value: 'b', acks: -1 }),
-      sender('one', { value: 'c', acks: 1, slowTo: [1] }),
+      sender('one', { value: 'c', acks: 1, cutFrom: [1] }),
     ],
   },
   {
@@ -58,7 +59,7 @@ export const HOLES: readonly Scenario[] = [
     minIsr: 1,
     setup: async () => undefined,
     actors: [
-      sender('missing', { value: 'a', acks: 1, slowTo: [1] }),
+      sender('missing', { value: 'a', acks: 1, cutFrom: [1] }),
       { name: 'controller', act: ({ controller }) => controller([1]) },
       sender('one', { value: 'b', acks: 1 }),
     ],

@@ -1,0 +1,170 @@
+import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
+import { encodeBatch } from '../../shared/protocol/encode-batch.ts'
+import { produce } from '../../shared/service/produce.ts'
+import { type Company, NO_ANSWER, orThrown } from './company.ts'
+import type { Operation, Place } from './history.ts'
+import type { Topic } from './topics.ts'
+
+/** How often an idempotent producer sends a batch. */
+const MAX_TRIES = 12
+
+/** The key of what was sent to whichever topic has the name: which one that was shows when it is read. */
+export const namedKey = (name: string, partition: number): string => `?${name}/${partition}`
+
+/** One producer, until `isOver`: it sends to all topics, and learns from errors which ones there are. */
+export async function runProducer(company: Company, isOver: () => boolean): Promise<void> {
+  const { cluster, newProcess, newProducerId, newValue, pause } = company
+  const { configuration, scheduler } = cluster
+  const { random } = scheduler
+  const isIdempotent = random.integer(1, 3) > 1
+  const acks = ([-1, -1, -1, 1, 0] as const)[random.integer(0, 4)] ?? -1
+  // Sequences belong to one topic, whatever its name.
+  const usesIds = configuration.topicChanges
+    ? isIdempotent || random.integer(0, 1) === 0
+    : scheduler.chance(2)
+  const known = new Map<string, Topic>()
+  const nextSequence = new Map<string, number>()
+  let process = newProcess()
+  let producerId = newProducerId()
+
+  const newSelf = () => {
+    producerId = newProducerId()
+    nextSequence.clear()
+  }
+
+  while (!isOver()) {
+    const name = scheduler.pick(configuration.topics as [string, ...string[]])
+    const topic = (scheduler.chance(30) ? undefined : known.get(name)) ?? (await company.lookUp(name))
+    if (topic === undefined) {
+      known.delete(name)
+      await pause(random.integer(20, 200))
+      continue
+    }
+    known.set(name, topic)
+    const partition = random.integer(0, topic.partitions - 1)
+    const own = `${topic.topicId}/${partition}`
+    const sent: Place[] = Array.from({ length: random.integer(1, 3) }, () => [null, newValue()])
+    const baseSequence = nextSequence.get(own) ?? 0
+    const isByName = configuration.topicChanges && !usesIds
+    const key = isByName ? namedKey(name, partition) : own
+    const operation = company.begin({ process, f: 'send', key, acks, isIdempotent, values: sent })
+    const records = sent.map(([, value]) => ({
+      key: null,
+      value: new TextEncoder().encode(value),
+      headers: [],
+      timestamp: scheduler.nowMs(),
+    }))
+    const batch = encodeBatch({
+      records,
+      compression: 'none',
+      codecs: nodeCodecs,
+      ...(isIdempotent ? { producer: { producerId, producerEpoch: 0, baseSequence } } : {}),
+    })
+    const what = { topic, usesIds, partition, batch, acks }
+    const outcome = await send(company, { ...what, tries: isIdempotent ? MAX_TRIES : 1 })
+    if (outcome.type === 'ok') {
+      const { baseOffset } = outcome
+      operation.values = sent.map(([, value], at) => [
+        baseOffset === undefined ? null : baseOffset + at,
+        value,
+      ])
+      nextSequence.set(own, baseSequence + sent.length)
+    }
+    if (outcome.errorName !== undefined) operation.error = outcome.errorName
+    company.end(operation, outcome.type)
+    if (outcome.isGone) known.delete(name)
+    if (outcome.type !== 'ok' && isIdempotent) newSelf()
+    // What was not acknowledged by all may be lost, and would then come after what was sent later.
+    const isSettled = outcome.type === 'info' || (outcome.type === 'ok' && acks === -1)
+    if (isSettled && isIdempotent && scheduler.chance(configuration.lateRetries)) {
+      const delayMs = random.integer(500, 60_000)
+      scheduler.after(delayMs, 'late retry', () => {
+        if (isOver()) return
+        cluster.count(baseSequence === 0 ? 'late retry of sequence 0' : 'late retry')
+        void produceOnce(company, what)
+      })
+    }
+    if (outcome.type === 'info') process = newProcess()
+    if (scheduler.chance(configuration.producerRestarts)) {
+      newSelf()
+      cluster.count('producer restarts')
+    }
+    await pause(random.integer(1, 120))
+  }
+}
+
+interface Outcome {
+  readonly type: Operation['type']
+  readonly baseOffset?: number | undefined
+  readonly errorName?: string
+  readonly isGone?: boolean
+}
+
+interface Sent {
+  readonly topic: Topic
+  readonly usesIds: boolean
+  readonly partition: number
+  readonly batch: Uint8Array
+  readonly acks: -1 | 0 | 1
+}
+
+async function send(company: Company, what: Sent & { readonly tries: number }): Promise<Outcome> {
+  const { configuration, scheduler } = company.cluster
+  const { topic, partition, acks, tries } = what
+  let inDoubt = false
+  let last = 'NO_ANSWER'
+  for (let tried = 0; tried < tries; tried += 1) {
+    const answer = await produceOnce(company, what)
+    if (answer === NO_ANSWER) {
+      inDoubt = true
+    } else if (answer.errorName === undefined) {
+      return { type: 'ok', baseOffset: acks === 0 ? undefined : answer.baseOffset }
+    } else if (answer.errorName === 'DUPLICATE_SEQUENCE_NUMBER') {
+      return { type: 'ok' }
+    } else {
+      const { errorName, effect, message, retriable } = answer
+      last = errorName
+      if (effect === 'unknown') inDoubt = true
+      if (company.isGone(topic, partition, errorName)) {
+        return { type: inDoubt ? 'info' : 'fail', errorName, isGone: true }
+      }
+      const mayGap = MAY_GAP.has(errorName) && (acks !== -1 || configuration.unclean)
+      if (!EXPECTED.has(errorName) && !mayGap) {
+        company.surprises.push(`produce answered ${errorName}: ${message}`)
+      }
+      if (!retriable) break
+    }
+    await company.pause(scheduler.random.integer(50, 600))
+  }
+  return { type: inDoubt ? 'info' : 'fail', errorName: last }
+}
+
+async function produceOnce(company: Company, { topic, usesIds, partition, batch, acks }: Sent) {
+  const { name, topicId } = topic
+  const topics = [
+    { name, ...(usesIds ? { topicId } : {}), partitions: [{ partitionIndex: partition, batch }] },
+  ]
+  const answer = await orThrown(() =>
+    company.ask('produce', (deps) => produce(deps, { acks, timeoutMs: 5000, transactionalId: null, topics })),
+  )
+  if (answer === NO_ANSWER) return NO_ANSWER
+  const row = 'thrown' in answer ? answer.thrown : answer.topics[0]?.partitions[0]
+  if (row === undefined) throw new Error('answer without a row')
+  if ('errorName' in row) {
+    const { errorName, errorMessage: message, effect, retriable } = row
+    return { errorName, message, effect, retriable, baseOffset: -1 }
+  }
+  const { baseOffset } = row
+  return { errorName: undefined, message: '', effect: undefined, retriable: false, baseOffset }
+}
+
+/** What a client has to live with while things fail. */
+const EXPECTED: ReadonlySet<string> = new Set([
+  'REQUEST_TIMED_OUT',
+  'KAFKA_STORAGE_ERROR',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'LEADER_NOT_AVAILABLE',
+])
+/** What follows from the loss of an earlier batch, which acks=all alone excludes. */
+const MAY_GAP: ReadonlySet<string> = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER'])
