@@ -123,13 +123,17 @@ describe('offset-delete', () => {
     expect(await remove(deps, [1])).toEqual(['GROUP_SUBSCRIBED_TO_TOPIC'])
   })
 
-  test('looks again when somebody joins before the removal', async () => {
+  test.each([
+    { name: 'of nobody', before: EMPTY },
+    { name: 'that is being rebalanced', before: inState('PreparingRebalance') },
+  ])('looks again when somebody joins a group $name before the removal', async ({ before }) => {
     const deps = await emptyGroup()
+    await storeGroup(deps, before)
     deps.documents.faults.once(
       isTransaction,
       runBefore(async () => {
         await storeMember(deps, 'm1', subscribedTo(TOPIC))
-        await storeGroup(deps, STABLE)
+        await storeGroup(deps, inState('PreparingRebalance'))
       }),
     )
     expect(await remove(deps, [0])).toEqual(['GROUP_SUBSCRIBED_TO_TOPIC'])
@@ -332,7 +336,8 @@ describe('delete-groups', () => {
   })
 
   test('that was held up leaves alone what a new group of that name has', async () => {
-    for (let held = 0; held < 2; held += 1) {
+    // Two of offsets, and the last one.
+    for (let held = 0; held < 3; held += 1) {
       const deps = await emptyGroup(20)
       const other = { ...otherEnvironment(deps), documents: deps.documents.store }
       let transactions = 0
