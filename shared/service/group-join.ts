@@ -1,5 +1,12 @@
 import type { Group, Member } from '../core/group/group.ts'
-import { checkMember, hasJoined, holderOf, isMember, requireGroup } from '../core/group/membership-checks.ts'
+import {
+  checkMember,
+  hasJoined,
+  holderOf,
+  isMember,
+  isSameMember,
+  requireGroup,
+} from '../core/group/membership-checks.ts'
 import { decideJoin, type JoinCommand, type JoinDecision } from '../core/group/membership-join.ts'
 import { metadataOf } from '../core/group/membership-protocols.ts'
 import { type RebalanceRules, recountProtocols } from '../core/group/membership-rebalance.ts'
@@ -165,7 +172,12 @@ async function storeMember(
   decision: Extract<JoinDecision, { next: 'join' | 'rebalance' }>,
   { stored, own }: Pick<View, 'stored' | 'own'>,
 ): Promise<StoredGroup | undefined> {
-  if (!(await putMember(deps, groupId, decision.member, own))) return undefined
+  // An earlier try, which somebody else was faster than, may have stored it.
+  const isStored =
+    own !== undefined &&
+    isSameMember(own.member, decision.member) &&
+    !isToBeTouched(own.member, deps.clock.nowMs())
+  if (!isStored && !(await putMember(deps, groupId, decision.member, own))) return undefined
   return decision.next === 'join'
     ? updateGroup(deps, groupId, decision.plan)
     : putGroup(deps, groupId, decision.group, stored)
@@ -187,7 +199,7 @@ async function awaitGeneration(
     group.state === 'PreparingRebalance' &&
     group.generationId === generationId &&
     hasJoined(group, command.memberId)
-  const stored = await awaitGroup(deps, groupId, joined, { untilMs, goesOn })
+  const stored = await awaitGroup(deps, groupId, joined, { untilMs, memberId: command.memberId, goesOn })
   const group = requireGroup(stored?.group)
   checkMember(group, command)
   return group.state === 'PreparingRebalance' ? undefined : stored

@@ -2,7 +2,7 @@ import type { Group, Member } from '../core/group/group.ts'
 import { offsetsRetentionMs } from '../core/group/retention.ts'
 import { equal, set, type UpdatePlan } from '../core/update-plan.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
-import type { Action, Verdict } from '../store/document-store.ts'
+import type { Verdict } from '../store/document-store.ts'
 import { decodeGroup, encodeGroup } from '../store/items/group-item.ts'
 import { decodeMember, encodeMember } from '../store/items/member-item.ts'
 import { ALL_MEMBERS, groupListKey, groupMetaKey, groupPk, memberKey } from '../store/keys.ts'
@@ -29,6 +29,9 @@ export async function loadGroup(
 /**
  * Replaces the group that was read, or makes one. Undefined when somebody else was faster, or when it is not known whether
  * it was stored: who reads the group again sees.
+ *
+ * A new group is listed before it is made, and once more after that: its predecessor may have been on its way out. No
+ * transaction does both, since many members come at once, and would refuse each other there.
  */
 export async function putGroup(
   deps: Deps,
@@ -39,14 +42,11 @@ export async function putGroup(
   const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
   const item = encodeGroup(group, { groupId, retentionMs })
   const key = groupMetaKey(groupId)
-  if (read !== undefined) {
-    const verdict = await unlessUnknown(deps.documents.put(key, item, read.version))
-    return verdict?.applied === true ? { group, version: read.version + 1 } : undefined
-  }
-  const verdict = await unlessUnknown(
-    deps.documents.transact([{ action: 'put', key, item, expected: 'absent' }, listing(groupId)]),
-  )
-  return verdict?.applied === true ? { group, version: 1 } : undefined
+  if (read === undefined) await list(deps, groupId)
+  const write = deps.documents.put(key, item, read?.version ?? 'absent')
+  if ((await unlessUnknown(deps, write))?.applied !== true) return undefined
+  if (read === undefined) await list(deps, groupId)
+  return { group, version: (read?.version ?? 0) + 1 }
 }
 
 /** Carries out a plan on the group; undefined as for `putGroup`, and when it was refused. */
@@ -55,7 +55,7 @@ export async function updateGroup(
   groupId: string,
   plan: UpdatePlan,
 ): Promise<StoredGroup | undefined> {
-  const verdict = await unlessUnknown(deps.documents.update(groupMetaKey(groupId), plan))
+  const verdict = await unlessUnknown(deps, deps.documents.update(groupMetaKey(groupId), plan))
   return verdict?.applied === true ? decodeGroup(verdict.item) : undefined
 }
 
@@ -92,6 +92,7 @@ export async function putMember(
 ): Promise<boolean> {
   const key = memberKey(groupId, member.memberId)
   const verdict = await unlessUnknown(
+    deps,
     deps.documents.put(key, encodeMember(member), read?.version ?? 'absent'),
   )
   return verdict?.applied === true
@@ -105,7 +106,7 @@ export async function updateMember(
   plan: UpdatePlan,
 ): Promise<Verdict> {
   const write = () => deps.documents.update(memberKey(groupId, memberId), plan)
-  return (await unlessUnknown(write())) ?? write()
+  return (await unlessUnknown(deps, write())) ?? write()
 }
 
 /** Removes documents of members if they still are what was read; answers those that certainly are gone. */
@@ -115,7 +116,10 @@ export async function removeMembers(
   members: readonly StoredMember[],
 ): Promise<readonly Member[]> {
   const removed = await concurrently(members, deps.limits.parallelDocuments, ({ member, version }) =>
-    unlessUnknown(deps.documents.delete(memberKey(groupId, member.memberId), [equal(['ver'], version)])),
+    unlessUnknown(
+      deps,
+      deps.documents.delete(memberKey(groupId, member.memberId), [equal(['ver'], version)]),
+    ),
   )
   return members.flatMap(({ member }, position) => {
     const verdict = removed[position]
@@ -141,6 +145,7 @@ export async function replaceMember(
     set([name], value),
   )
   const verdict = await unlessUnknown(
+    deps,
     deps.documents.transact([
       { action: 'put', key: groupMetaKey(groupId), item, expected: read.version },
       {
@@ -154,18 +159,27 @@ export async function replaceMember(
   return verdict?.applied === true ? { group, version: read.version + 1 } : undefined
 }
 
-/** A group that exists stands in the list of groups. */
-function listing(groupId: string): Action {
+/** A group that exists stands in the list of groups; one that is listed and is not there is passed over. */
+async function list(deps: Deps, groupId: string): Promise<void> {
   const plan = { checks: [], changes: [set(['groupId'], groupId)] }
-  return { action: 'update', key: groupListKey(groupId), plan }
+  const write = () => deps.documents.update(groupListKey(groupId), plan)
+  if ((await unlessUnknown(deps, write())) === undefined) await write()
 }
 
-/** What a write came to; undefined when that is not known. */
-async function unlessUnknown<T>(write: Promise<T>): Promise<T | undefined> {
+/**
+ * What a write came to; undefined when that is not known, or when nothing came of it this time: a commit's transaction may
+ * have been under way on the same document.
+ */
+async function unlessUnknown<T>(deps: Deps, write: Promise<T>): Promise<T | undefined> {
   try {
     return await write
   } catch (thrown) {
-    if (thrown instanceof KafkaError && thrown.errorName === 'REQUEST_TIMED_OUT') return undefined
-    throw thrown
+    const name = thrown instanceof KafkaError ? thrown.errorName : undefined
+    if (name !== 'REQUEST_TIMED_OUT' && name !== 'KAFKA_STORAGE_ERROR') throw thrown
+    const [random = 0] = deps.randomBytes(1)
+    if (name === 'KAFKA_STORAGE_ERROR') {
+      await deps.clock.sleep(Math.ceil(deps.limits.documentRetryMs * (0.5 + random / 256)))
+    }
+    return undefined
   }
 }

@@ -9,6 +9,7 @@ import { loadGroup } from './group-store.ts'
 /** For what a request waits, and for how long at most. */
 interface Wait {
   readonly untilMs: number
+  readonly memberId: string
   /** Whether the group is still to be waited for. */
   readonly goesOn: (group: Group) => boolean
 }
@@ -21,14 +22,14 @@ export async function awaitGroup(
   deps: Deps,
   groupId: string,
   read: StoredGroup | undefined,
-  { untilMs, goesOn }: Wait,
+  { untilMs, memberId, goesOn }: Wait,
 ): Promise<StoredGroup | undefined> {
   const { clock, limits } = deps
   let stored = await settleGroup(deps, groupId, read)
   for (let pauseMs = limits.minGroupPollMs; ; pauseMs = Math.min(pauseMs * 2, limits.maxGroupPollMs)) {
     const nowMs = clock.nowMs()
     if (stored === undefined || !goesOn(stored.group) || nowMs >= untilMs) return stored
-    await clock.sleep(Math.min(pauseOf(deps, stored.group, pauseMs), untilMs - nowMs))
+    await clock.sleep(Math.min(pauseOf(deps, stored.group, { memberId, pauseMs }), untilMs - nowMs))
     stored = await lookAgain(deps, groupId, stored)
   }
 }
@@ -56,10 +57,20 @@ async function lookAgain(deps: Deps, groupId: string, stored: StoredGroup): Prom
   return settleGroup(deps, groupId, await loadGroup(deps, groupId, 'strong'))
 }
 
-/** Chance keeps apart members that would all complete the rebalance at once. Before its time a first rebalance does not end. */
-function pauseOf(deps: Deps, group: Group, pauseMs: number): number {
-  const [random = 0] = deps.randomBytes(1)
-  const jitteredMs = Math.ceil(pauseMs * (0.5 + random / 512))
-  if (group.state !== 'PreparingRebalance' || group.initialSinceMs === 0) return jitteredMs
-  return Math.max(group.rebalanceEndsAtMs - deps.clock.nowMs(), 0) + Math.ceil((jitteredMs * random) / 256)
+/**
+ * Chance keeps apart members that would all complete the rebalance at once. Before its time a first rebalance does not end:
+ * then its leader looks first.
+ */
+function pauseOf(
+  { clock, limits, randomBytes }: Deps,
+  group: Group,
+  { memberId, pauseMs }: { memberId: string; pauseMs: number },
+): number {
+  const [random = 0] = randomBytes(1)
+  if (group.state !== 'PreparingRebalance' || group.initialSinceMs === 0) {
+    return Math.ceil(pauseMs * (0.5 + random / 512))
+  }
+  const leftMs = Math.max(group.rebalanceEndsAtMs - clock.nowMs(), 0)
+  if (memberId === group.leader) return leftMs
+  return leftMs + Math.ceil(limits.minGroupPollMs + (limits.maxGroupPollMs * random) / 256)
 }

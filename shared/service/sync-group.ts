@@ -49,6 +49,7 @@ async function sync(deps: Deps, request: SyncGroupRequest): Promise<SyncGroupRes
       } else {
         stored = await awaitGroup(deps, groupId, stored, {
           untilMs,
+          memberId,
           goesOn: (group) => group.state === 'CompletingRebalance' && group.generationId === generationId,
         })
         const isStillCompleting = stored?.group.state === 'CompletingRebalance'

@@ -91,6 +91,18 @@ export function offersSame(member: Member | undefined, protocols: Protocols): bo
   )
 }
 
+/** Whether a member's document says the same but for when it was last heard of. */
+export function isSameMember(one: Member, other: Member): boolean {
+  return (
+    offersSame(one, other.protocols) &&
+    one.groupInstanceId === other.groupInstanceId &&
+    one.clientId === other.clientId &&
+    one.protocolType === other.protocolType &&
+    one.sessionTimeoutMs === other.sessionTimeoutMs &&
+    one.rebalanceTimeoutMs === other.rebalanceTimeoutMs
+  )
+}
+
 export function unknownMember(memberId: string): KafkaError {
   return new KafkaError('UNKNOWN_MEMBER_ID', `group has no such member memberId=${memberId}`)
 }
