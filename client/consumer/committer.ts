@@ -123,17 +123,19 @@ async function commitAll(
     )
     const isOver = transport.now() + waitMs >= deadlineMs
     const lasting = failed.find(({ error }) => !error.retriable)
-    // A cooperative member goes on while it joins: what it still has afterwards it commits in the new generation.
-    const isPassing =
-      lasting === undefined || (isOfGeneration(lasting.error) && (await given.movedOn(identity)))
+    const isPassing = lasting === undefined || (await passes(given, lasting.error, identity))
     if (!isPassing || isOver) throw (lasting ?? first).error
     await transport.sleep(waitMs, options.signal)
     left = failed.map(({ commit }) => commit)
   }
 }
 
-function isOfGeneration({ errorName }: StratologError): boolean {
-  return errorName === 'ILLEGAL_GENERATION' || errorName === 'REBALANCE_IN_PROGRESS'
+/** A cooperative member goes on while it joins: what it still has afterwards it commits in the new generation. */
+async function passes(given: CommitterGiven, error: StratologError, identity: Identity): Promise<boolean> {
+  const hasMovedOn = await given.movedOn(identity)
+  return (
+    error.errorName === 'REBALANCE_IN_PROGRESS' || (error.errorName === 'ILLEGAL_GENERATION' && hasMovedOn)
+  )
 }
 
 function isOwn({ isMember, assignments }: CommitterGiven, assigned: AssignedPartition | undefined): boolean {

@@ -148,7 +148,8 @@ export function newMembership(given: MembershipGiven): Membership {
   const join = async (topics: readonly string[]): Promise<Joined | undefined> => {
     const isCooperative = options.rebalanceProtocol === 'COOPERATIVE'
     const partitions = isCooperative ? assignments.all() : []
-    const owned = { partitions, generationId: state.generationId }
+    // Of a generation whose assignment never came it has nothing.
+    const owned = { partitions, generationId: state.previous.generationId }
     for (let failures = 1; ; failures += 1) {
       const request = {
         groupId,
@@ -234,10 +235,11 @@ export function newMembership(given: MembershipGiven): Membership {
     try {
       state.joinedTopics = topics
       const joined = await join(topics)
-      assigned = joined === undefined ? undefined : await sync(joined)
-      if (joined !== undefined && assigned !== undefined) {
+      if (joined !== undefined) {
+        // It is of this generation now, even should another one begin before it is given something.
         state.memberId = joined.memberId
         state.generationId = joined.generationId
+        assigned = await sync(joined)
       }
     } finally {
       state.joining.resolve()

@@ -120,7 +120,8 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
       isMember() ? membership?.identity() : { generationId: -1, memberId: '', groupInstanceId: null },
     movedOn: async (from) => isMember() && (await membership?.movedOn(from)) === true,
     onRefused: (error, as) => {
-      if (isMember()) membership?.refused(error, as)
+      // A rebalance under way is the heartbeats' to tell: this one may be over by now.
+      if (isMember() && error.errorName !== 'REBALANCE_IN_PROGRESS') membership?.refused(error, as)
     },
   })
 
