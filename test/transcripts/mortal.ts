@@ -14,6 +14,9 @@ export interface Fate {
   readonly mishap: Mishap
 }
 
+/** Nothing befalls anybody. */
+export const quietFate = (): Fate => ({ calls: 0, writes: [], at: -1, mishap: 'twice' })
+
 /** What a process that died answers, once nobody waits for it any more. */
 export const DEAD = Symbol('dead')
 
