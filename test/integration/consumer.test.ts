@@ -195,5 +195,7 @@ test('a member that was frozen for longer than its session is refused as it thaw
   await produce('d')
   await vi.waitFor(() => expect(valuesOf([zombie, heir])).toContain('d'), LONG)
   await vi.waitFor(async () => expect(await committed('thaw')).toEqual(new Map([[0, 4]])), LONG)
-  expect(valuesOf([zombie, heir]).sort()).toEqual(['a', 'a', 'b', 'c', 'd'])
+  expect(valuesOf([zombie, heir]).filter((value) => value === 'd')).toHaveLength(1)
+  // What it had asked for before it knew, the zombie may have been handed too.
+  expect(valuesOf([heir]).slice(0, 3)).toEqual(['a', 'b', 'c'])
 })

@@ -256,14 +256,18 @@ describe('members of one group', () => {
     expect(seenBy([one, two])).toEqual(['slow', 'slow', 'slow', 'slow'])
   })
 
-  test('that are cooperative can commit what they keep although the group is a generation ahead', async () => {
+  test.each([
+    { name: 'is behind', late: 1 },
+    { name: 'waits for its leader', late: 0 },
+  ])('that are cooperative can commit what they keep while one $name', async ({ late }) => {
     const service = await serviceWith(4)
     const options: ConsumerOptions = { assignors: ['cooperative-sticky'] }
     const [one, two] = [await member(service, options), await member(service, options)]
     await service.until(() => [one, two].every((each) => each.consumer.assignment().length === 2))
     await service.pass(5000)
     let isBehind = false
-    two.before = async (api) => {
+    const slow = [one, two][late] ?? one
+    slow.before = async (api) => {
       if (api !== 'sync-group' || isBehind) return
       isBehind = true
       await service.pass(3000)
@@ -374,6 +378,33 @@ describe('the listener of a member', () => {
 })
 
 describe('commits', () => {
+  test('are not made as if by nobody once the member has left: an empty group would take them', async () => {
+    const service = await serviceWith(1)
+    await service.append('t', 0, values(1))
+    const slow = Promise.withResolvers<void>()
+    const one = await member(service, { handle: () => slow.promise, maxPollIntervalMs: 5000 })
+    await service.until(() => calls(service, 'leave-group').length === 1)
+    const late = one.consumer.commit([{ topic: 't', partition: 0, offset: 1n }])
+    await expect(late).rejects.toMatchObject({ errorName: 'ILLEGAL_GENERATION' })
+    expect(calls(service, 'offset-commit')).toEqual([])
+    slow.resolve()
+  })
+
+  test('of a topic that is another one by now begin anew', async () => {
+    const service = await serviceWith(1)
+    await service.append('t', 0, values(3))
+    const one = await member(service, { metadataMaxAgeMs: 10_000 })
+    await service.until(() => one.records.length === 3)
+    await service.pass(2000)
+    await service.client().transport.call('delete-topics', { topics: [{ name: 't' }] })
+    await service.createTopic('t', 1)
+    await service.append('t', 0, values(3, 3))
+    await service.until(() => one.records.length === 6)
+    await service.pass(3000)
+    expect(await committed(service)).toEqual({ t0: 3n })
+    expect(one.warnings).toEqual([])
+  })
+
   test('are made one after the other: a late one does not undo a newer one', async () => {
     const service = await serviceWith(1)
     let isFirst = true
@@ -414,6 +445,21 @@ describe('a member that is not heard of', () => {
     await service.until(() => one.told.includes('lost t0'))
     await service.until(() => one.consumer.assignment().length + two.consumer.assignment().length === 1)
     expect(seenBy([one, two]).sort()).toEqual(values(4).sort())
+  })
+
+  test('that is told it is in another generation loses what it had, and joins again', async () => {
+    const service = await serviceWith(1)
+    const one = await member(service)
+    await service.until(() => assigned(one) === 't0')
+    const before = one.consumer.groupMetadata()?.generationId ?? 0
+    // Somebody joins in its name, and is given the next generation.
+    const join = calls(service, 'join-group').at(-1)?.body
+    const { transport } = service.client()
+    await transport.call('join-group', { ...join, protocols: [{ name: 'range', metadata: '' }] } as never)
+    await service.until(() => one.told.includes('lost t0'))
+    await service.until(() => assigned(one) === 't0')
+    expect(one.consumer.groupMetadata()?.generationId).toBeGreaterThan(before)
+    expect(one.warnings[0]?.errorName).toBe('ILLEGAL_GENERATION')
   })
 
   test('does not mind what a heartbeat of an older generation is answered', async () => {
