@@ -1,4 +1,4 @@
-import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '../../shared/protocol/api/list-offsets.ts'
+import type { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '../../shared/protocol/api/list-offsets.ts'
 import { rowError, StratologError } from '../errors.ts'
 import type { Transport } from '../transport.ts'
 import type { AssignedPartition, Position } from './assigned-partition.ts'
@@ -6,6 +6,13 @@ import { byTopic, type TopicPartition } from './consumer-record.ts'
 
 /** Where a partition begins; undefined where nothing is committed, an error where it cannot be said now. */
 export type Found = Position | undefined | StratologError
+
+/** As list-offsets names them; taken as types, since its schema would come along into every bundle. */
+const TIMESTAMPS: { readonly earliest: typeof EARLIEST_TIMESTAMP; readonly latest: typeof LATEST_TIMESTAMP } =
+  {
+    earliest: -2,
+    latest: -1,
+  }
 
 /** A partition that is asked for, of the topic with this id if that is known. */
 type NamedPartition = TopicPartition & { readonly topicId?: string | undefined }
@@ -42,7 +49,7 @@ export async function boundaryOffsets(
   partitions: readonly AssignedPartition[],
   signal: AbortSignal,
 ): Promise<Found[]> {
-  const timestamp = asked.from === 'earliest' ? EARLIEST_TIMESTAMP : LATEST_TIMESTAMP
+  const timestamp = TIMESTAMPS[asked.from]
   const topics = requested(partitions, ({ partition, currentLeaderEpoch }) => ({
     partitionIndex: partition,
     timestamp,
