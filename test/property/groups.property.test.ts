@@ -22,7 +22,7 @@ const MISHAPS: readonly Mishap[] = [
 ]
 
 interface Command {
-  readonly what: 'join' | 'sync' | 'heartbeat' | 'leave' | 'restart' | 'wait' | 'tick'
+  readonly what: 'gather' | 'share' | 'join' | 'sync' | 'heartbeat' | 'leave' | 'restart' | 'wait' | 'tick'
   readonly member: number
   readonly ms: number
   /** Which call of the process goes wrong, and how; 0 for none. */
@@ -31,30 +31,28 @@ interface Command {
 }
 
 const command: fc.Arbitrary<Command> = fc.record({
-  what: fc.constantFrom(
-    'join',
-    'join',
-    'join',
-    'sync',
-    'sync',
-    'heartbeat',
-    'leave',
-    'restart',
-    'wait',
-    'tick',
+  what: fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom('join' as const, 'heartbeat', 'leave', 'restart', 'wait', 'tick'),
+    },
+    { weight: 5, arbitrary: fc.constantFrom('sync' as const) },
+    { weight: 8, arbitrary: fc.constantFrom('gather' as const, 'share') },
   ),
   member: fc.nat(MEMBERS.length - 1),
   ms: fc.constantFrom(100, 2000, 7000, 31_000),
-  at: fc.constantFrom(0, 0, 0, 1, 2, 3, 4, 5, 6, 8),
+  at: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 12 })),
   mishap: fc.constantFrom(...MISHAPS),
 })
 
 /** What each answer of a sync said: `<generation> <partition>` and its owner. */
 type Owners = Map<string, string>
 
-/** A static member's name stays an owner under whatever id. */
-function noteOwner(owners: Owners, client: Client, generationId: number, assignment: string): void {
-  const owner = client.options.instance ?? client.actor.memberId
+/** A partition that is told to be `owner`'s was nobody else's in this generation. */
+function noteOwner(
+  owners: Owners,
+  { owner, generationId, assignment }: { owner: string; generationId: number; assignment: string },
+): void {
   for (const partition of assignment.split(',').filter((each) => each !== '')) {
     const key = `${generationId} ${partition}`
     const known = owners.get(key) ?? owner
@@ -74,6 +72,8 @@ interface World {
 
 async function run(world: World, { what, member, ms, at, mishap }: Command): Promise<void> {
   const { deps } = world
+  if (what === 'gather') return gather(world)
+  if (what === 'share') return share(world, { at, mishap })
   const client = world.clients[member] as Client
   const fate: Fate = { calls: 0, writes: [], at, mishap }
   const instance = client.options.instance === undefined ? {} : { instance: client.options.instance }
@@ -107,8 +107,30 @@ async function run(world: World, { what, member, ms, at, mishap }: Command): Pro
     )
     if (answer === DEAD) return
     if ('errorName' in answer) return forget(client, answer.errorName)
-    noteOwner(world.owners, client, generationId, textOf(answer.assignment))
+    // A static member's name stays an owner under whatever id.
+    const owner = client.options.instance ?? before.memberId
+    noteOwner(world.owners, { owner, generationId, assignment: textOf(answer.assignment) })
   }
+}
+
+/** All members join until they meet in one generation, most likely. */
+async function gather(world: World): Promise<void> {
+  await Promise.all(
+    world.clients.map(async (_, member) => {
+      for (let tries = 0; tries < 4; tries += 1) {
+        await run(world, { what: 'join', member, ms: 0, at: 0, mishap: 'twice' })
+      }
+    }),
+  )
+}
+
+/** All members sync; the process that serves the leader meets with something. */
+async function share(world: World, { at, mishap }: Pick<Command, 'at' | 'mishap'>): Promise<void> {
+  await Promise.all(
+    world.clients.map((client, member) =>
+      run(world, { what: 'sync', member, ms: 0, at: world.leads.has(client) ? at : 0, mishap }),
+    ),
+  )
 }
 
 function forget({ actor }: Client, errorName: string): void {
@@ -142,8 +164,7 @@ test('whatever members do and whatever befalls their coordinators, a partition h
         const clients = MEMBERS.map((options, member) => newClient(`m${member}`, options))
         const world: World = { deps, clients, owners: new Map(), leads: new Map(), salt: 0 }
         for (const round of rounds) {
-          const perMember = new Map(round.map((each) => [each.member, each]))
-          await Promise.all([...perMember.values()].map((each) => run(world, each)))
+          await Promise.all(round.map((each) => run(world, each)))
           await checkGroup(deps)
         }
         await settleAll(world)
