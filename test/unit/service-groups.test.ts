@@ -122,6 +122,32 @@ describe('a rebalance', () => {
   })
 })
 
+describe('a static member that comes back', () => {
+  test('is told so once its former self cannot commit any more', async () => {
+    const deps = await testDeps(NO_DELAY)
+    const topicId = await createTopic(deps, TOPIC)
+    const former = newActor('former')
+    await joins(deps, former, { instance: 'i1' })
+    await sync(deps, former, { assignments: { [former.memberId]: 'x' } })
+    const commit = async ({ memberId, generationId }: Actor) => {
+      const partitions = [{ partitionIndex: 0, committedOffset: 7 }]
+      const topics = [{ name: TOPIC, partitions }]
+      const request = { groupId: GROUP, generationId, memberId, groupInstanceId: 'i1', topics }
+      return (await offsetCommit(deps, offsetCommitRequest.parse(request))).topics[0]?.partitions[0]
+    }
+    expect(await commit(former)).toMatchObject({ errorCode: 0 })
+    const back = newActor('back')
+    expect(await join(deps, back, { instance: 'i1', metadata: 'former' })).toMatchObject({
+      generationId: 1,
+      skipAssignment: true,
+    })
+    const item = await deps.documents.store.get(offsetsKey(GROUP, topicId, 0), 'strong')
+    expect(decodeGroupOffsets(item ?? {}).document.fence.instances).toEqual({ i1: back.memberId })
+    expect(await commit(former)).toMatchObject({ errorName: 'FENCED_INSTANCE_ID' })
+    expect(await commit(back)).toMatchObject({ errorCode: 0 })
+  })
+})
+
 describe('a session', () => {
   test('that is over is gone on with by a heartbeat that comes before the member is removed', async () => {
     const { deps, a, b } = await twoMembers({ sessionMs: 6000 })

@@ -61,7 +61,7 @@ export interface JoinedMember {
 
 /**
  * A failed join carries `memberId` with MEMBER_ID_REQUIRED. REBALANCE_IN_PROGRESS comes with `retryAfterMs`: the same call is
- * to be made again.
+ * to be made again, with the `memberId` of this answer: a static member without one would take its own place.
  */
 export type JoinGroupResponse =
   | {
