@@ -1,7 +1,7 @@
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
 import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
 import { type MemoryBuckets, memoryObjectStore } from '../../shared/embedded/memory-object-store.ts'
-import { parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
+import { type ClusterConfigs, parseClusterConfigs } from '../../shared/protocol/cluster-configs.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { bootCluster } from '../../shared/service/boot-cluster.ts'
 import { newCaches } from '../../shared/service/caches.ts'
@@ -112,6 +112,9 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       topics.note(key, before, after)
       cluster.onWrite(key, before, after, plan)
     },
+    onRefused: ({ sk }) => {
+      if (sk.startsWith('OFFSETS#')) count('group: fence refused')
+    },
   }
 
   const anySkewMs = () => {
@@ -144,7 +147,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       codecs: nodeCodecs,
       clock: simulatedClock(scheduler, environment),
       randomBytes,
-      configs: parseClusterConfigs({ 'min.insync.replicas': String(configuration.minIsr) }, NODES),
+      configs: configsOf(configuration),
       limits: { ...LIMITS, ...configuration.limits },
       maxFetchWaitMs: 2000,
       caches: newCaches(),
@@ -250,6 +253,18 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   }
   scheduler.after(configuration.tickMs, 'tick', tick)
   return cluster
+}
+
+/** Offsets are kept for parts of a minute, which no file may say. */
+function configsOf({ minIsr, groups }: Configuration): ClusterConfigs {
+  const configs = parseClusterConfigs({ 'min.insync.replicas': String(minIsr) }, NODES)
+  if (groups === undefined) return configs
+  return {
+    ...configs,
+    'group.min.session.timeout.ms': 1,
+    'group.initial.rebalance.delay.ms': groups.initialDelayMs,
+    'offsets.retention.minutes': groups.retentionMinutes,
+  }
 }
 
 /** Mostly as long as a failover takes; now and then longer than anything else. */

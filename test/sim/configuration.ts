@@ -1,5 +1,6 @@
 import type { Limits } from '../../shared/protocol/limits.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
+import { drawGroups, type GroupsConfiguration } from './group-configuration.ts'
 
 /** How often a call has a fault: one in so many, 0 for never. */
 export interface FaultRates {
@@ -63,12 +64,18 @@ export interface Configuration {
   readonly producerRestarts: number
   /** Client operations of the safety phase, at least. */
   readonly operations: number
+  /** How long that phase lasts at least. */
+  readonly minMs: number
+  /** Pauses of the clients that are in no group are so many times as long as usual. */
+  readonly pace: number
   readonly tickMs: number
   /** Clocks of processes are off by up to so much. */
   readonly skewMs: number
   readonly rates: FaultRates
   readonly disasters: DisasterRates
   readonly limits: Partial<Limits>
+  /** Undefined where nobody reads in groups. */
+  readonly groups: GroupsConfiguration | undefined
 }
 
 /** Draws which faults, workloads and sizes are on. */
@@ -79,7 +86,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
   const unclean = random.integer(1, 6) === 1
   const wipesAll = unclean && random.integer(1, 2) === 1
   const topicDelete = maybe(5, 15)
-  return {
+  const drawn = {
     seed,
     topics: of(['log'], ['log'], ['log', 'more'], ['log', 'more', 'other']),
     topicChanges: topicDelete > 0,
@@ -141,4 +148,8 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       replicaLagMs: of(500, 10_000),
     },
   }
+  const groups = drawGroups(random, drawn.skewMs)
+  if (groups === undefined) return { ...drawn, groups, minMs: 0, pace: 1 }
+  const limits = { ...drawn.limits, groupWaitMs: of(300, 2000) }
+  return { ...drawn, groups, limits, minMs: groups.sessionTimeoutMs * 2 + of(15_000, 40_000), pace: 5 }
 }

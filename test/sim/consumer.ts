@@ -6,6 +6,14 @@ import { listOffsets } from '../../shared/service/list-offsets.ts'
 import { type Company, NO_ANSWER, orThrown } from './company.ts'
 import type { Topic } from './topics.ts'
 
+/** What is read next, and the leader epoch of what was read last: −1 where that is not known. */
+export interface Position {
+  readonly offset: number
+  readonly epoch: number
+}
+
+const START: Position = { offset: 0, epoch: -1 }
+
 /** A partition that is read. */
 interface Assigned {
   readonly topic: Topic
@@ -15,19 +23,19 @@ interface Assigned {
 
 /** One consumer, until `isOver`: it reads one partition for a while, then another one. */
 export async function runConsumer(company: Company, isOver: () => boolean): Promise<void> {
-  const { cluster, told, surprises, newProcess, pause } = company
+  const { cluster, newProcess, pause } = company
   const { configuration, scheduler } = cluster
   const { random } = scheduler
   const usesIds = configuration.topicChanges || scheduler.chance(2)
   let assigned: Assigned | undefined
   let process = newProcess()
-  let position = { offset: 0, epoch: -1 }
+  let position: Position = START
 
   const assign = async () => {
     const topic = await company.lookUp(scheduler.pick(configuration.topics as [string, ...string[]]))
     assigned =
       topic === undefined ? undefined : { topic, usesIds, partition: random.integer(0, topic.partitions - 1) }
-    position = { offset: 0, epoch: -1 }
+    position = START
     process = newProcess()
   }
 
@@ -37,55 +45,79 @@ export async function runConsumer(company: Company, isOver: () => boolean): Prom
       await pause(random.integer(20, 200))
       continue
     }
-    const { topic, partition } = assigned
-    const key = `${topic.topicId}/${partition}`
     if (random.integer(1, 6) === 1) await askEnd(company, process, assigned)
-    const operation = company.begin({
-      process,
-      f: 'poll',
-      key,
-      acks: -1,
-      isIdempotent: false,
-      values: [],
-      from: position.offset,
-    })
-    const request = fetchRequest(company, assigned, position)
-    const answer = await orThrown(() => company.ask('fetch', (deps) => fetch(deps, request)))
-    const row =
-      answer === NO_ANSWER ? undefined : 'thrown' in answer ? answer.thrown : answer.topics[0]?.partitions[0]
-    if (row === undefined || 'errorName' in row) {
-      if (row !== undefined) operation.error = row.errorName
-      company.end(operation, row === undefined ? 'info' : 'fail')
-      if (row === undefined) process = newProcess()
-      if (row !== undefined && company.isGone(topic, partition, row.errorName)) assigned = undefined
-      if (row?.errorName === 'OFFSET_OUT_OF_RANGE') {
-        told.add(key)
-        if (!configuration.unclean) surprises.push(`fetch answered OFFSET_OUT_OF_RANGE at ${position.offset}`)
-        position = { offset: 0, epoch: -1 }
-        process = newProcess()
-      }
-    } else if (row.divergingEpoch !== undefined) {
-      told.add(key)
-      company.end(operation, 'fail')
-      if (!configuration.unclean)
-        surprises.push(`fetch diverges at ${position.offset} ${JSON.stringify(row.divergingEpoch)}`)
-      position = { offset: row.divergingEpoch.endOffset, epoch: -1 }
-      process = newProcess()
-    } else {
-      const seen = row.batches.flatMap((bytes) => recordsOf(bytes))
-      const fresh = seen.filter(({ offset }) => offset >= position.offset)
-      operation.values = fresh.map(({ offset, value }) => [offset, value])
-      operation.endOffset = row.highWatermark
-      company.end(operation, 'ok')
-      const last = fresh.at(-1)
-      if (last !== undefined) position = { offset: last.offset + 1, epoch: last.leaderEpoch }
-    }
-    await pause(random.integer(1, 200))
+    const polled = await poll(company, process, assigned, position)
+    position = polled.position
+    if (!polled.goesOn) process = newProcess()
+    if (polled.isGone) assigned = undefined
+    await pause(random.integer(1, 200) * configuration.pace)
     if (random.integer(1, 25) > 1) continue
     if (scheduler.chance(2)) assigned = undefined
-    position = { offset: 0, epoch: -1 }
+    position = START
     process = newProcess()
   }
+}
+
+/** What a poll comes to. */
+interface Polled {
+  readonly position: Position
+  /** Whether what follows is read by the same process; else it does not know what it missed. */
+  readonly goesOn: boolean
+  /** Whether the topic is not there any more. */
+  readonly isGone: boolean
+}
+
+/** Reads on at `position`, and notes what was seen there as `process`. */
+export async function poll(
+  company: Company,
+  process: string,
+  assigned: Assigned,
+  position: Position,
+): Promise<Polled> {
+  const { cluster, told, surprises } = company
+  const { unclean } = cluster.configuration
+  const { topic, partition } = assigned
+  const key = `${topic.topicId}/${partition}`
+  const operation = company.begin({
+    process,
+    f: 'poll',
+    key,
+    acks: -1,
+    isIdempotent: false,
+    values: [],
+    from: position.offset,
+  })
+  const request = fetchRequest(company, assigned, position)
+  const answer = await orThrown(() => company.ask('fetch', (deps) => fetch(deps, request)))
+  const row =
+    answer === NO_ANSWER ? undefined : 'thrown' in answer ? answer.thrown : answer.topics[0]?.partitions[0]
+  if (row === undefined) {
+    company.end(operation, 'info')
+    return { position, goesOn: false, isGone: false }
+  }
+  if ('errorName' in row) {
+    operation.error = row.errorName
+    company.end(operation, 'fail')
+    const isGone = company.isGone(topic, partition, row.errorName)
+    if (row.errorName !== 'OFFSET_OUT_OF_RANGE') return { position, goesOn: true, isGone }
+    told.add(key)
+    if (!unclean) surprises.push(`fetch answered OFFSET_OUT_OF_RANGE at ${position.offset}`)
+    return { position: START, goesOn: false, isGone }
+  }
+  if (row.divergingEpoch !== undefined) {
+    told.add(key)
+    company.end(operation, 'fail')
+    if (!unclean) surprises.push(`fetch diverges at ${position.offset} ${JSON.stringify(row.divergingEpoch)}`)
+    return { position: { offset: row.divergingEpoch.endOffset, epoch: -1 }, goesOn: false, isGone: false }
+  }
+  const seen = row.batches.flatMap((bytes) => recordsOf(bytes))
+  const fresh = seen.filter(({ offset }) => offset >= position.offset)
+  operation.values = fresh.map(({ offset, value }) => [offset, value])
+  operation.endOffset = row.highWatermark
+  company.end(operation, 'ok')
+  const last = fresh.at(-1)
+  const next = last === undefined ? position : { offset: last.offset + 1, epoch: last.leaderEpoch }
+  return { position: next, goesOn: true, isGone: false }
 }
 
 /** Reads a partition from its log start to its end with a fresh consumer, through a healthy service. */

@@ -1,6 +1,6 @@
 import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
 import { KafkaError } from '../../shared/protocol/kafka-error.ts'
-import type { DocumentStore, Due, Key } from '../../shared/store/document-store.ts'
+import type { Action, DocumentStore, Due, Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 import type { FaultRates } from './configuration.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -28,6 +28,8 @@ export interface Wires {
   stateOf(nodeId: number, process: Process): NodeState
   /** Called when a document was written, with what it was before, and the plan where it was written by one. */
   onWrite(key: Key, before: Item | undefined, after: Item | undefined, plan?: UpdatePlan): void
+  /** Called when a plan was refused by what stands in the document. */
+  onRefused(key: Key): void
 }
 
 /** Time-outs of the adapters: what a lost answer takes. */
@@ -141,6 +143,21 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
     const before = await store.get(key, 'strong')
     const verdict = await run()
     if (verdict.applied) wires.onWrite(key, before, await store.get(key, 'strong'), plan)
+    else if (plan !== undefined) wires.onRefused(key)
+    return verdict
+  }
+
+  /** Runs a transaction and tells of each of its writes once all are there. */
+  const toldOfAll = async (actions: readonly Action[]) => {
+    const read = () => Promise.all(actions.map(({ key }) => store.get(key, 'strong')))
+    const before = await read()
+    const verdict = await store.transact(actions)
+    if (!verdict.applied) return verdict
+    const after = await read()
+    for (const [at, action] of actions.entries()) {
+      if (action.action === 'check' || before[at] === after[at]) continue
+      wires.onWrite(action.key, before[at], after[at], action.action === 'update' ? action.plan : undefined)
+    }
     return verdict
   }
 
@@ -172,7 +189,15 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
       write(`delete ${key.pk} ${key.sk}`, () => told(key, () => store.delete(key, checks))),
     update: (key, plan) =>
       write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan), plan)),
-    transact: (actions) => write('transact', () => store.transact(actions)),
+    transact: (actions) => {
+      const keys = actions.map(({ action, key }) => `${action} ${key.pk} ${key.sk}`).join(', ')
+      let first: ReturnType<typeof toldOfAll> | undefined
+      // Its token makes a transaction that comes twice one.
+      return write(`transact ${keys}`, () => {
+        first ??= toldOfAll(actions)
+        return first
+      })
+    },
   }
 }
 

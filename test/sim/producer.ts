@@ -89,7 +89,7 @@ export async function runProducer(company: Company, isOver: () => boolean): Prom
       newSelf()
       cluster.count('producer restarts')
     }
-    await pause(random.integer(1, 120))
+    await pause(random.integer(1, 120) * configuration.pace)
   }
 }
 

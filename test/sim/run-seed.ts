@@ -3,6 +3,7 @@ import { partitionOfPk, partitionPk } from '../../shared/store/keys.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { newAdmin } from './admin.ts'
 import { checkHistory } from './checker.ts'
+import { checkGroups } from './checker-groups.ts'
 import { runClients } from './clients.ts'
 import { type Cluster, newCluster } from './cluster.ts'
 import { type Company, newCompany } from './company.ts'
@@ -10,8 +11,10 @@ import { type Configuration, drawConfiguration } from './configuration.ts'
 import { readAll } from './consumer.ts'
 import { startDisasters, whatIsMissing } from './disasters.ts'
 import { faultsOf } from './exercised.ts'
+import { type GroupWork, newGroups } from './groups.ts'
 import type { Key, Truncation } from './history.ts'
 import { checkStored, watchInvariants } from './invariants.ts'
+import { watchGroups } from './invariants-groups.ts'
 import { takesBatch } from './liveness.ts'
 import { resolveNamed } from './named-sends.ts'
 import { newScheduler } from './scheduler.ts'
@@ -62,7 +65,10 @@ export async function runSeed(
     const { topicId, partitionIndex } = partitionOfPk(pk) ?? {}
     truncations.push({ key: `${topicId}/${partitionIndex}`, toOffset, at: scheduler.steps() })
   }
-  watchInvariants(cluster, (broken) => tell(`invariant: ${broken}`), noteTruncation)
+  const broken = (fact: string) => tell(`invariant: ${fact}`)
+  watchInvariants(cluster, broken, noteTruncation)
+  const groups = newGroups(company, tell)
+  if (groups !== undefined) watchGroups(cluster, groups.history, broken)
   /** Whether `work` has ended, to be asked again and again. */
   const following = (who: string, work: Promise<unknown>): (() => boolean) => {
     let ended = false
@@ -86,17 +92,26 @@ export async function runSeed(
     'administrator',
     admin.run(() => isOver),
   )
+  const groupsEnded = following('member', groups?.run(() => isOver) ?? Promise.resolve())
   const ended = () => clientsEnded() && adminEnded()
+  const untilMs = scheduler.nowMs() + configuration.minMs
   const enough = () =>
     problems.length > 0 ||
-    (company.operations.length >= configuration.operations && faultsOf(cluster.exercised) >= MIN_FAULTS)
+    (company.operations.length >= configuration.operations &&
+      faultsOf(cluster.exercised) >= MIN_FAULTS &&
+      scheduler.nowMs() >= untilMs)
   if (!(await scheduler.run(enough, MAX_SAFETY_STEPS))) tell('liveness: clients do not get on')
   isOver = true
   cluster.heal()
-  if (problems.length === 0) await settle(cluster, ended, tell)
+  if (problems.length === 0) await settle(cluster, { ended, groups }, tell)
+  groups?.stop()
+  if (problems.length === 0 && !(await scheduler.run(groupsEnded, MAX_LIVENESS_STEPS)))
+    tell('liveness: members of groups do not end')
   if (problems.length === 0) {
     await judge(company, truncations, tell)
     for (const broken of admin.broken()) tell(broken)
+    for (const { name, text } of groups === undefined ? [] : checkGroups(groups.history))
+      tell(`${name}: ${text}`)
   }
   for (const surprise of company.surprises) tell(`unexpected answer: ${surprise}`)
   for (const bug of cluster.bugs) tell(`bug: ${bug}`)
@@ -114,7 +129,7 @@ export async function runSeed(
 /** No faults any more: every operation ends, deletions too, the ISR is full, nothing is missing. */
 async function settle(
   cluster: Cluster,
-  ended: () => boolean,
+  { ended, groups }: { readonly ended: () => boolean; readonly groups: GroupWork | undefined },
   tell: (problem: string) => void,
 ): Promise<void> {
   const { scheduler, documents } = cluster
@@ -123,7 +138,7 @@ async function settle(
   const beingDeleted = () => storedTopics(documents, { beingDeleted: true })
   const look = () => {
     void whatIsMissing(cluster).then((found) => {
-      missing = found
+      missing = [...found, ...(groups?.missing() ?? [])]
       if (scheduler.nowMs() < untilMs) scheduler.after(250, 'is it whole', look)
     })
   }
