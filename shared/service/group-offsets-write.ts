@@ -1,9 +1,10 @@
 import { checkCommit } from '../core/group/commit.ts'
 import { touchPlan } from '../core/group/membership-sync.ts'
-import { type Commits, type Committer, memberCommitPlan } from '../core/group/offsets.ts'
+import { type Commits, type Committer, holdsCommits, memberCommitPlan } from '../core/group/offsets.ts'
 import type { Item } from '../core/update-plan.ts'
 import { type ErrorRow, errorRow, KafkaError } from '../protocol/kafka-error.ts'
 import type { Key } from '../store/document-store.ts'
+import { decodeGroupOffsets } from '../store/items/group-offsets-item.ts'
 import type { Deps } from './deps.ts'
 import { transactCommits } from './group-offsets-transact.ts'
 import { loadGroup, updateMember } from './group-store.ts'
@@ -30,9 +31,9 @@ export type CommitErrors = Map<string, ErrorRow>
 /**
  * Writes commits, each document by itself; answers the errors of those that were not written.
  *
- * A member's commit is one update of the document, whose fence it must pass. Where that is refused, META says why; if it
- * has nothing against it (the document is new, or behind META) it is written in a transaction that checks META, as are all
- * commits of clients that are no members.
+ * A member's commit is one update of the document, whose fence it must pass. Where that is refused and the document does not
+ * hold it, META says why; if it has nothing against it (the document is new, or behind META) it is written in a transaction
+ * that checks META, as are all commits of clients that are no members.
  */
 export async function writeCommits(
   deps: Deps,
@@ -57,7 +58,7 @@ export async function writeCommits(
   return errors
 }
 
-/** Carries out the plans of a member's commits; answers those that were refused. */
+/** Carries out the plans of a member's commits; answers those that were refused and did not find themselves there. */
 async function updateEach(
   deps: Deps,
   request: CommitRequest,
@@ -69,7 +70,10 @@ async function updateEach(
       deps.documents.update(document.key, memberCommitPlan(document.commits, request)),
     )
     if ('errorName' in verdict) errors.set(document.key.sk, verdict)
-    return 'errorName' in verdict || verdict.applied ? [] : [{ ...document, item: verdict.item }]
+    if ('errorName' in verdict || verdict.applied) return []
+    const { item } = verdict
+    const isHeld = item !== undefined && holdsCommits(decodeGroupOffsets(item).document, document.commits)
+    return isHeld ? [] : [{ ...document, item }]
   })
   return outcomes.flat()
 }

@@ -11,6 +11,7 @@ import {
   committed,
   type From,
   GROUP,
+  moveGroup,
   offsetsDocuments,
   STABLE,
   storeGroup,
@@ -255,6 +256,45 @@ describe('an outcome that nobody knows', () => {
     deps.documents.faults.once(isCommit, { fault: 'throttled' })
     expect(await commit(deps, M1, { 0: 2 })).toEqual(['KAFKA_STORAGE_ERROR'])
     expect(await committed(deps)).toEqual({ 'orders-0': 1 })
+  })
+})
+
+describe('a commit that the network carries out twice', () => {
+  const NEXT: From = { generationId: 6, memberId: 'm1' }
+  const offsets = { 0: 9, 1: 9 }
+  const twice = async (between: (deps: TestDeps) => Promise<unknown>) => {
+    const deps = await cluster()
+    await commit(deps, M1, { 0: 1, 1: 1 })
+    deps.documents.faults.once(isCommit, { fault: 'twice', between: () => between(deps) })
+    return { deps, errors: await commit(deps, M1, offsets) }
+  }
+  const rebalance = (deps: TestDeps) => moveGroup(deps, { ...STABLE, generationId: 6 })
+
+  test('was taken, although the fence moved between the two', async () => {
+    const { deps, errors } = await twice(rebalance)
+    expect(errors).toEqual([undefined, undefined])
+    expect(await committed(deps)).toEqual({ 'orders-0': 9, 'orders-1': 9 })
+    expect(await commit(deps, M1, { 0: 10 })).toEqual(['ILLEGAL_GENERATION'])
+  })
+
+  test('does not undo what the next generation committed between the two', async () => {
+    const { deps, errors } = await twice(async (deps) => {
+      await rebalance(deps)
+      await commit(deps, NEXT, { 1: 12 })
+    })
+    expect(errors).toEqual(['ILLEGAL_GENERATION', 'ILLEGAL_GENERATION'])
+    expect(await committed(deps)).toEqual({ 'orders-0': 9, 'orders-1': 12 })
+  })
+
+  test('is not taken for one of the same offset that somebody made at another time, or with other metadata', async () => {
+    const deps = await cluster()
+    await commit(deps, M1, offsets)
+    await rebalance(deps)
+    deps.clock.set(START_MS + 1)
+    expect(await commit(deps, M1, offsets)).toEqual(['ILLEGAL_GENERATION', 'ILLEGAL_GENERATION'])
+    deps.clock.set(START_MS)
+    expect(await commit(deps, M1, { 0: 9 }, { metadata: 'x' })).toEqual(['ILLEGAL_GENERATION'])
+    expect(await commit(deps, M1, { 2: 9 })).toEqual(['ILLEGAL_GENERATION'])
   })
 })
 

@@ -118,6 +118,17 @@ export function fencedRemovalPlan(partitions: readonly number[], fence: OffsetsF
   }
 }
 
+/**
+ * Whether the document holds just what is committed, down to the ms: then it was taken, whatever was refused. The network may
+ * carry out a write twice, and the fence move in between.
+ */
+export function holdsCommits({ offsets }: GroupOffsets, commits: Commits): boolean {
+  return [...commits].every(([partition, committed]) => {
+    const held = offsets[String(partition)]
+    return held !== undefined && String(packCommitted(held)) === String(packCommitted(committed))
+  })
+}
+
 /** Bytes of all metadata in a document once `commits` are in it; `stored` undefined where there is none yet. */
 export function metadataBytesAfter(stored: GroupOffsets | undefined, commits: Commits): number {
   const kept = Object.entries(stored?.offsets ?? {}).flatMap(([partition, committed]) =>
