@@ -129,13 +129,13 @@ describe('a static member that comes back', () => {
     const former = newActor('former')
     await joins(deps, former, { instance: 'i1' })
     await sync(deps, former, { assignments: { [former.memberId]: 'x' } })
-    const commit = async ({ memberId, generationId }: Actor) => {
-      const partitions = [{ partitionIndex: 0, committedOffset: 7 }]
+    const commit = async ({ memberId, generationId }: Actor, committedOffset: number) => {
+      const partitions = [{ partitionIndex: 0, committedOffset }]
       const topics = [{ name: TOPIC, partitions }]
       const request = { groupId: GROUP, generationId, memberId, groupInstanceId: 'i1', topics }
       return (await offsetCommit(deps, offsetCommitRequest.parse(request))).topics[0]?.partitions[0]
     }
-    expect(await commit(former)).toMatchObject({ errorCode: 0 })
+    expect(await commit(former, 7)).toMatchObject({ errorCode: 0 })
     const back = newActor('back')
     expect(await join(deps, back, { instance: 'i1', metadata: 'former' })).toMatchObject({
       generationId: 1,
@@ -143,8 +143,8 @@ describe('a static member that comes back', () => {
     })
     const item = await deps.documents.store.get(offsetsKey(GROUP, topicId, 0), 'strong')
     expect(decodeGroupOffsets(item ?? {}).document.fence.instances).toEqual({ i1: back.memberId })
-    expect(await commit(former)).toMatchObject({ errorName: 'FENCED_INSTANCE_ID' })
-    expect(await commit(back)).toMatchObject({ errorCode: 0 })
+    expect(await commit(former, 8)).toMatchObject({ errorName: 'FENCED_INSTANCE_ID' })
+    expect(await commit(back, 9)).toMatchObject({ errorCode: 0 })
   })
 })
 
