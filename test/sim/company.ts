@@ -23,8 +23,12 @@ export interface Company {
   newProcess(): string
   newProducerId(): number
   newValue(): string
-  /** What a handler answers, or NO_ANSWER when it crashed, or takes too long. */
-  ask<T>(what: string, run: (deps: Environment['deps']) => Promise<T>): Promise<T | typeof NO_ANSWER>
+  /** What a handler answers, or NO_ANSWER when it crashed, or takes longer than `timeoutMs`. */
+  ask<T>(
+    what: string,
+    run: (deps: Environment['deps']) => Promise<T>,
+    timeoutMs?: number,
+  ): Promise<T | typeof NO_ANSWER>
   pause(ms: number): Promise<void>
   begin(operation: Omit<Operation, 'invokedAt' | 'completedAt' | 'type'>): Operation
   end(operation: Operation, type: Operation['type']): void
@@ -60,10 +64,10 @@ export function newCompany(cluster: Cluster): Company {
       values += 1
       return `v${values}`
     },
-    ask: (what, run) =>
+    ask: (what, run, timeoutMs = CLIENT_TIMEOUT_MS) =>
       new Promise((resolve, reject) => {
         const on = scheduler.pick(cluster.environments as [Environment, ...Environment[]])
-        const event = scheduler.after(CLIENT_TIMEOUT_MS, `${what} client timeout`, () => resolve(NO_ANSWER))
+        const event = scheduler.after(timeoutMs, `${what} client timeout`, () => resolve(NO_ANSWER))
         run(on.deps).then(
           (answer) => {
             event.cancelled = true

@@ -13,6 +13,7 @@ import {
 import { joinGroup } from '../../shared/service/join-group.ts'
 import { syncGroup } from '../../shared/service/sync-group.ts'
 import { NO_ANSWER } from './company.ts'
+import { commitOwned } from './group-commits.ts'
 import { callAs, endLife, type Groups, type Life, placeOf } from './group-company.ts'
 
 type Joined = Extract<JoinGroupResponse, { errorCode: 0 }>
@@ -25,6 +26,8 @@ export async function becomeMember(groups: Groups, life: Life): Promise<TopicPar
     life.isLeader = joined.leader === joined.memberId
     life.counts = undefined
     life.mustJoin = false
+    // Who keeps what it has goes on committing that, too.
+    if (groups.company.cluster.scheduler.chance(3)) await commitOwned(groups, life, [...life.owned.values()])
     const assigned = await sync(groups, life, joined)
     if (assigned === undefined) continue
     life.assigned = assigned

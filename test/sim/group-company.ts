@@ -77,6 +77,9 @@ export function endLife({ company }: Groups, life: Life, how: NonNullable<Life['
   return new LifeEnded(how)
 }
 
+/** The longest a member waits for one try: its session must not end meanwhile. */
+const MEMBER_TIMEOUT_MS = 4000
+
 /**
  * A call of a member, before and after which something may befall it. An answer with `thrown` is the error of the whole
  * request.
@@ -88,7 +91,8 @@ export async function callAs<T>(
   run: (deps: Environment['deps']) => Promise<T>,
 ) {
   await strike(groups, life)
-  const answer = await orThrown(() => groups.company.ask(`${what} ${life.group} ${life.memberId}`, run))
+  const name = `${what} ${life.group} ${life.memberId}`
+  const answer = await orThrown(() => groups.company.ask(name, run, MEMBER_TIMEOUT_MS))
   await thaw(groups, life)
   return answer === NO_ANSWER ? NO_ANSWER : answer
 }

@@ -5,6 +5,8 @@ export interface GroupsConfiguration {
   readonly names: readonly string[]
   /** Places for members in each group: whoever ends there makes room for the next one. */
   readonly slots: number
+  /** One group in so many has no member any more in the end. */
+  readonly abandoned: number
   /** One slot in so many has static members. */
   readonly statics: number
   /** Lists of assignors that members draw theirs from; one assignor is in all of them. */
@@ -57,23 +59,24 @@ export function drawGroups(random: SeededRandom, skewMs: number): GroupsConfigur
   return {
     names: of(['g'], ['g'], ['g', 'h']),
     slots: of(1, 2, 3, 3, 4),
-    statics: maybe(1, 2),
+    abandoned: maybe(2),
+    statics: of(0, 1, 2),
     assignors,
     sessionTimeoutMs,
     rebalanceTimeoutMs: of(1500, 4000) + 2 * skewMs,
     heartbeatMs: Math.round((sessionTimeoutMs - 2 * skewMs) / 3),
     pollMs: of(150, 500),
     initialDelayMs: of(0, 100, 1500),
-    retentionMinutes: of(0.05, 10, 10),
+    retentionMinutes: of(0.05, 10),
     autoCommit: of(1, 3),
     handCommit: maybe(4),
-    crash: maybe(40, 120),
-    freeze: maybe(40, 120),
-    leave: maybe(40, 120),
-    doubles: maybe(2),
-    zombies: maybe(1, 2),
-    operatorMs: maybe(800, 3000),
-    deletes: maybe(3, 8),
-    resets: maybe(3),
+    crash: of(0, 40, 120),
+    freeze: of(0, 30, 80),
+    leave: of(0, 40, 120),
+    doubles: of(0, 1, 2),
+    zombies: of(0, 1, 2),
+    operatorMs: of(0, 500, 1500),
+    deletes: of(0, 2, 5),
+    resets: of(0, 3),
   }
 }

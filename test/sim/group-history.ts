@@ -65,6 +65,8 @@ export interface GroupHistory {
   readonly fetches: Fetched[]
   readonly assigned: Assigned[]
   readonly deleted: Deleted[]
+  /** Groups that somebody asked to delete, whatever came of it. */
+  readonly deletesAsked: Set<string>
   /** By `${group}/${memberId}`. */
   readonly births: Map<string, Birth>
   /** When offsets of a group's key ceased to be there. */
@@ -80,6 +82,7 @@ export function newGroupHistory(): GroupHistory {
     fetches: [],
     assigned: [],
     deleted: [],
+    deletesAsked: new Set(),
     births: new Map(),
     removals: [],
     goneTopics: new Map(),

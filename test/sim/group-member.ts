@@ -79,6 +79,7 @@ async function work(groups: Groups, life: Life): Promise<void> {
     const isOver = groups.isOver()
     if (groups.isStopped()) return leave(groups, life, 'stopped')
     await company.pause(random.integer(10, isOver ? CALM_MS : configuration.pollMs))
+    if (life.end !== undefined) throw new LifeEnded(life.end)
     if (!isOver && scheduler.chance(configuration.leave)) return leave(groups, life, 'left')
     if (life.isLeader && scheduler.nowMs() >= lookedAtMs + LOOK_MS) {
       lookedAtMs = scheduler.nowMs()

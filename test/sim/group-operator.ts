@@ -80,6 +80,7 @@ export async function runOperator(groups: Groups): Promise<void> {
 
   const deleteGroup = async (group: string) => {
     const invokedAt = scheduler.steps()
+    history.deletesAsked.add(group)
     const answer = await call('delete group', (deps) => deleteGroups(deps, { groups: [group] }))
     if (answer === NO_ANSWER || 'thrown' in answer) return
     const [row] = answer.results

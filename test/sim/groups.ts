@@ -30,6 +30,7 @@ export function newGroups(company: Company, say: (anomaly: string) => void): Gro
   const { groups: configuration, topics } = drawn
   if (configuration === undefined) return undefined
   const { random } = scheduler
+  const abandoned = new Set(configuration.names.filter(() => scheduler.chance(configuration.abandoned)))
   const others: Promise<void>[] = []
   let isOver = () => false
   let overAt = Number.MAX_SAFE_INTEGER
@@ -84,7 +85,7 @@ export function newGroups(company: Company, say: (anomaly: string) => void): Gro
   /** One member after the other. Not all places are taken in the end. */
   const runSlot = async (group: string, slot: number) => {
     const instance = scheduler.chance(configuration.statics) ? `s${slot}` : null
-    const quits = random.integer(1, 4) === 1
+    const quits = abandoned.has(group) || random.integer(1, 4) === 1
     while (!isOver()) {
       await pause(random.integer(1, VACANT_MS))
       if (isOver() && quits) return
@@ -97,7 +98,10 @@ export function newGroups(company: Company, say: (anomaly: string) => void): Gro
     run: async (until) => {
       isOver = () => {
         const over = until()
-        if (over) overAt = Math.min(overAt, scheduler.steps())
+        if (over && overAt === Number.MAX_SAFE_INTEGER) {
+          overAt = scheduler.steps()
+          for (const life of groups.lives) if (abandoned.has(life.group)) life.end = 'crashed'
+        }
         return over
       }
       const { names, slots, operatorMs } = configuration

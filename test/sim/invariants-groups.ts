@@ -241,6 +241,9 @@ function noteMeta(
   if (was === undefined) return
   const isSame = was.state === now.state
   if (!isSame) count(`group: ${now.state}`)
+  // Of one that nobody asked to delete.
+  const isAsked = history.deletesAsked.has(groupId)
+  if (!isSame && now.state === 'Dead' && !isAsked) count('group: expired')
   if (now.generationId > was.generationId) count('group: generations')
   if (now.state === 'PreparingRebalance' && was.state === 'CompletingRebalance') count('group: begun anew')
   for (const [instance, memberId] of Object.entries(now.instances)) {
@@ -261,9 +264,11 @@ function noteOffsets(
     if (rises) count('group: fence raised')
     if (rises && newlyCommitted(was, now).length > 0) count('group: fence raised by a commit')
   }
+  const isDropped = history.goneTopics.has(topicOfOffsets(key.sk))
   for (const partition of Object.keys(was?.offsets ?? {})) {
     if (now?.offsets[partition] !== undefined) continue
     count('group: offsets removed')
+    if (now === undefined && isDropped) count('group: offsets of a deleted topic dropped')
     history.removals.push({ group: groupId, key: `${topicOfOffsets(key.sk)}/${partition}`, at })
   }
 }

@@ -67,7 +67,8 @@ export function newLogMirror(): LogMirror {
     const sequence = last?.reference.sequence
     const isSameEpoch = sequence?.producerEpoch === producerEpoch
     const expected = isSameEpoch ? sequenceAfter(sequence.baseSequence, last?.reference.recordCount ?? 0) : 0
-    const isRight = nextSequence === expected || (isLossy && sequence === undefined)
+    // What was lost twice is rolled back to where the second loss began, not the first.
+    const isRight = nextSequence === expected || (isLossy && nextSequence > expected)
     return isRight
       ? []
       : [`I7: producer ${producer} is to go on with ${nextSequence}, its last batch says ${expected}`]

@@ -104,9 +104,13 @@ export async function runSeed(
   isOver = true
   cluster.heal()
   if (problems.length === 0) await settle(cluster, { ended, groups }, tell)
-  groups?.stop()
-  if (problems.length === 0 && !(await scheduler.run(groupsEnded, MAX_LIVENESS_STEPS)))
-    tell('liveness: members of groups do not end')
+  if (groups !== undefined && problems.length === 0) {
+    groups.stop()
+    const isOut = await scheduler.run(groupsEnded, MAX_LIVENESS_STEPS)
+    if (!isOut) tell('liveness: members of groups do not end')
+    // A topic may have come late meanwhile.
+    await settle(cluster, { ended, groups: undefined }, tell)
+  }
   if (problems.length === 0) {
     await judge(company, truncations, tell)
     for (const broken of admin.broken()) tell(broken)
