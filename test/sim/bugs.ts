@@ -672,10 +672,9 @@ const validBatches = (entries) =>
     name: 'group-put-over-a-join',
     rule: '§9: state transitions are puts at the version that was read',
     file: 'shared/service/group-store.ts',
-    find: `    const verdict = await unlessUnknown(deps.documents.put(key, item, read.version))
-`,
-    replace: `    const now = Number((await deps.documents.get(key, 'strong'))?.ver ?? read.version)
-    const verdict = await unlessUnknown(deps.documents.put(key, item, now))
+    find: "  const write = deps.documents.put(key, item, read?.version ?? 'absent')\n",
+    replace: `  const now = await deps.documents.get(key, 'strong')
+  const write = deps.documents.put(key, item, now === undefined ? 'absent' : Number(now.ver))
 `,
   },
   {
@@ -692,8 +691,8 @@ const validBatches = (entries) =>
     name: 'expiry-of-any-version',
     rule: '§9: expiry deletes a member at the version that it read',
     file: 'shared/service/group-store.ts',
-    find: "member.memberId), [equal(['ver'], version)])),\n",
-    replace: 'member.memberId), [])),\n',
+    find: "member.memberId), [equal(['ver'], version)]),\n",
+    replace: 'member.memberId), []),\n',
   },
   {
     name: 'heartbeat-without-a-version',
