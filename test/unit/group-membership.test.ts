@@ -162,8 +162,8 @@ describe('documents', () => {
   })
 
   test.each([
-    { state: 'Stable', dueAtMs: 7 },
-    { state: 'PreparingRebalance', dueAtMs: 7 },
+    { state: 'Stable', dueAtMs: 300_000 },
+    { state: 'PreparingRebalance', dueAtMs: 300_000 },
     { state: 'Empty', dueAtMs: 1005 },
     { state: 'Dead', dueAtMs: 0 },
   ] as const)('of a group that is $state: due at $dueAtMs', ({ state, dueAtMs }) => {

@@ -185,7 +185,7 @@ describe('a group that nobody touches', () => {
     const { deps } = await twoMembers()
     await controllerTick(deps)
     expect((await storedGroup(deps))?.state).toBe('Stable')
-    deps.clock.set(deps.clock.nowMs() + 10_000)
+    deps.clock.set(deps.clock.nowMs() + 310_000)
     await controllerTick(deps)
     expect(await storedGroup(deps)).toMatchObject({ state: 'Empty', generationId: 3, joined: {} })
     expect(await memberDocuments(deps)).toBe(0)
@@ -218,6 +218,23 @@ describe('what it costs', () => {
   test('a heartbeat is one write, and a read at the same time', async () => {
     const { deps, b } = await twoMembers()
     expect(await counted(deps, () => beat(deps, b))).toEqual(['get', 'update'])
+  })
+
+  test('a look at its members that finds nobody expired seldom moves the group in the index of due work', async () => {
+    const { deps, a, b } = await twoMembers()
+    const dueAt = async () => (await deps.documents.store.get(groupMetaKey(GROUP), 'strong'))?.dueAtMs
+    const seen = new Set([await dueAt()])
+    const checks = new Set<number>()
+    for (let ms = 0; ms < 600_000; ms += 4000) {
+      deps.clock.set(deps.clock.nowMs() + 4000)
+      for (const actor of [a, b]) expect(await beat(deps, actor)).toEqual({ errorCode: 0 })
+      const next = (await storedGroup(deps))?.nextExpiryCheckMs ?? 0
+      checks.add(next)
+      seen.add(await dueAt())
+      expect(await dueAt()).toBeGreaterThanOrEqual(next)
+    }
+    expect(checks.size).toBeGreaterThan(40)
+    expect(seen.size).toBeLessThanOrEqual(3)
   })
 
   test('to be given an id costs a read and writes nothing', async () => {

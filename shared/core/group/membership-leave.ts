@@ -55,7 +55,7 @@ export function departure(group: Group, leaving: readonly string[], nowMs: numbe
     ...instances.map(([name]) => remove(['instances', name])),
     ...(leads ? [remove(['leader'])] : []),
     set(['nextExpiryCheckMs'], group.nextExpiryCheckMs),
-    set(['dueAtMs'], group.nextExpiryCheckMs),
+    set(['dueAtMs'], expiryDueAtMs(group.nextExpiryCheckMs)),
     copyPlus(['ver'], ['ver'], 1),
   ]
   return { next: 'leave', plan: { checks, changes } }
@@ -87,6 +87,15 @@ export function findExpired(group: Group, members: readonly Member[], nowMs: num
 
 /** A group whose members never expire is looked at nevertheless. */
 const LONGEST_CHECK_MS = 3_600_000
+const DUE_STEP_MS = 300_000
+
+/**
+ * When a group with members is due for a look although nobody calls. Whoever touches it looks in time: the index, where each
+ * change costs two writes, need not follow every check.
+ */
+export function expiryDueAtMs(nextExpiryCheckMs: number): number {
+  return Math.ceil(nextExpiryCheckMs / DUE_STEP_MS) * DUE_STEP_MS
+}
 
 /** Nobody expired: nobody need look before then. Others may have written meanwhile, but not another time to look. */
 export function nextCheckPlan(group: Group, nextCheckMs: number): UpdatePlan {
@@ -96,6 +105,6 @@ export function nextCheckPlan(group: Group, nextCheckMs: number): UpdatePlan {
       equal(['generationId'], group.generationId),
       equal(['nextExpiryCheckMs'], group.nextExpiryCheckMs),
     ],
-    changes: [set(['nextExpiryCheckMs'], nextCheckMs), set(['dueAtMs'], nextCheckMs)],
+    changes: [set(['nextExpiryCheckMs'], nextCheckMs), set(['dueAtMs'], expiryDueAtMs(nextCheckMs))],
   }
 }

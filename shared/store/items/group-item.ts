@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Group } from '../../core/group/group.ts'
+import { expiryDueAtMs } from '../../core/group/membership-leave.ts'
 import type { Item, Value } from '../../core/update-plan.ts'
 import { GROUP_STATES } from '../../protocol/api/groups.ts'
 
@@ -54,13 +55,16 @@ export function decodeGroup(stored: Item): { readonly group: Group; readonly ver
   return { group, version }
 }
 
-/** When a group is due: once a member may have expired, or the offsets of an empty one; at once while it is being deleted. */
+/**
+ * When a group is due: some minutes after a member may have expired, or once the offsets of an empty one have; at once while it
+ * is being deleted.
+ */
 export function groupDueAtMs(
   { state, nextExpiryCheckMs, emptySinceMs }: Pick<Group, 'state' | 'nextExpiryCheckMs' | 'emptySinceMs'>,
   retentionMs: number,
 ): number {
   if (state === 'Dead') return 0
-  return state === 'Empty' ? emptySinceMs + retentionMs : nextExpiryCheckMs
+  return state === 'Empty' ? emptySinceMs + retentionMs : expiryDueAtMs(nextExpiryCheckMs)
 }
 
 /** The shard of the index of due work that a group is listed in: they fill evenly. */
