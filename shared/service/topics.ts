@@ -116,11 +116,26 @@ export async function requestedPartition(
   deps: Deps,
   request: { name: string; topicId?: string | undefined; partitionIndex: number },
 ): Promise<{ partition: Partition; head: Head }> {
-  const remembered = requirePartition(await requestedTopic(deps, request), request.partitionIndex)
+  const topic = rememberedTopic(deps, request) ?? (await requestedTopic(deps, request))
+  const remembered = requirePartition(topic, request.partitionIndex)
   const head = await readHead(deps, remembered)
   if (head !== undefined) return { partition: remembered, head }
   const partition = requirePartition(await requestedTopic(deps, request), request.partitionIndex)
   return { partition, head: await requireHead(deps, partition) }
+}
+
+/**
+ * The topic that is remembered, however long ago it was read, where the request names it by its id and a partition that it has:
+ * what a head is found by never changes, and the head says whether the topic is still there.
+ */
+function rememberedTopic(
+  deps: Deps,
+  { name, topicId, partitionIndex }: { name: string; topicId?: string | undefined; partitionIndex: number },
+): Topic | undefined {
+  const topic = deps.caches.topics.get(name)?.topic
+  return topicId !== undefined && topic?.topicId === topicId && partitionIndex < topic.partitionCount
+    ? topic
+    : undefined
 }
 
 /** A topic that exists, or one that is `beingDeleted`, which only its name's next use is to know. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type FetchRequest, fetchRequest } from '../../shared/protocol/api/fetch.ts'
+import { deleteTopics } from '../../shared/service/delete-topics.ts'
 import { fetch } from '../../shared/service/fetch.ts'
 import { changeHead, isHeadRead, runBefore } from '../support/calls.ts'
 import type { ObjectFault } from '../support/faulty-store.ts'
@@ -368,3 +369,43 @@ function firstTwoExpire(deps: TestDeps): TestDeps {
   }
   return { ...deps, clock: { ...deps.clock, timeout } }
 }
+
+describe('a topic that is named by its id', () => {
+  const named = (topicId: string, partitionIndex = 0) =>
+    ask([{ name: TOPIC, topicId, partitions: [{ partitionIndex, fetchOffset: 0 }] }])
+  const rowOf = async (deps: TestDeps, topicId: string, partitionIndex?: number) =>
+    (await fetch(deps, named(topicId, partitionIndex))).topics[0]?.partitions[0]
+  const readsOf = (deps: TestDeps) => deps.documents.faults.calls.filter(({ pk }) => pk === 'TOPICS').length
+  /** Long ago everything was read. */
+  const later = async () => {
+    const { deps, topicId } = await threeBatches()
+    deps.clock.set(deps.clock.nowMs() + 3_600_000)
+    deps.documents.faults.calls.length = 0
+    return { deps, topicId }
+  }
+
+  test('is not read again once it is remembered', async () => {
+    const { deps, topicId } = await later()
+    expect(await rowOf(deps, topicId)).toMatchObject({ errorCode: 0, highWatermark: 6 })
+    expect(readsOf(deps)).toBe(0)
+    await fetchOne(deps, 0)
+    expect(readsOf(deps)).toBe(1)
+  })
+
+  test('is read again for a partition that it did not have, and where another topic is remembered', async () => {
+    const { deps, topicId } = await later()
+    expect(await rowOf(deps, topicId, 7)).toMatchObject({ errorName: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    expect(readsOf(deps)).toBe(1)
+    expect(await rowOf(deps, 'A'.repeat(22))).toMatchObject({ errorName: 'INCONSISTENT_TOPIC_ID' })
+    expect(readsOf(deps)).toBe(2)
+  })
+
+  test('is known to be gone, or another one, by its head', async () => {
+    const { deps, topicId } = await later()
+    const elsewhere = otherEnvironment(deps)
+    await deleteTopics(elsewhere, { topics: [{ name: TOPIC }] })
+    expect(await rowOf(deps, topicId)).toMatchObject({ errorName: 'UNKNOWN_TOPIC_ID' })
+    await createTopic(elsewhere)
+    expect(await rowOf(deps, topicId)).toMatchObject({ errorName: 'INCONSISTENT_TOPIC_ID' })
+  })
+})
