@@ -1,6 +1,6 @@
 import { linearizes } from './checker-register.ts'
 import type { Anomaly } from './checker-view.ts'
-import type { Assigned, Commit, Deleted, Fetched, GroupHistory } from './group-history.ts'
+import type { Assigned, Birth, Commit, Deleted, Fetched, GroupHistory } from './group-history.ts'
 import type { Key } from './history.ts'
 
 /** What concerns one key of one group. */
@@ -140,7 +140,10 @@ const CHECKS: readonly ((view: GroupView) => readonly Anomaly[])[] = [
   notLinearizable,
 ]
 
-/** A commit is taken of who was told to be an owner before another one was. */
+/**
+ * A commit is taken of who was told to be an owner before another one was. Only in a group that was deleted and made anew may
+ * a generation come again (docs/groups.md), with which such a commit is taken.
+ */
 function zombieCommits({ commits, assigned, births }: GroupHistory): readonly Anomaly[] {
   const birthOf = (group: string, memberId: string) => births.get(`${group}/${memberId}`)
   const byPlace = new Map<string, Assigned[]>()
@@ -150,6 +153,13 @@ function zombieCommits({ commits, assigned, births }: GroupHistory): readonly An
       byPlace.set(name, [...(byPlace.get(name) ?? []), one])
     }
   }
+  const cameAgain = ({ group, generationId }: Commit, { life }: Birth) =>
+    assigned.some(
+      (other) =>
+        other.group === group &&
+        other.generationId === generationId &&
+        (birthOf(group, other.memberId)?.life ?? life) > life,
+    )
   return [...commits.values()].flatMap((commit) => {
     const { group, place, memberId, generationId, type, invokedAt, instance, token } = commit
     if (type !== 'ok' || generationId < 0) return []
@@ -158,7 +168,7 @@ function zombieCommits({ commits, assigned, births }: GroupHistory): readonly An
       if (other.memberId === memberId || other.completedAt >= invokedAt) return false
       const birth = birthOf(group, other.memberId)
       if (own === undefined || birth === undefined) return false
-      if (birth.life !== own.life) return birth.life > own.life
+      if (birth.life !== own.life) return birth.life > own.life && !cameAgain(commit, own)
       if (other.generationId !== generationId) return other.generationId > generationId
       return instance !== null && other.instance === instance && birth.at > own.at
     })
