@@ -20,7 +20,9 @@ interface GroupView {
  * fetch says which commit it returns.
  */
 export function checkGroups(history: GroupHistory): readonly Anomaly[] {
-  const anomalies = [...phantoms(history), ...zombieCommits(history), ...doubleAssignments(history)]
+  const anomalies = [phantoms, zombieCommits, doubleAssignments, earlyAssignments].flatMap((check) =>
+    check(history),
+  )
   for (const view of viewsOf(history)) for (const check of CHECKS) anomalies.push(...check(view))
   return anomalies
 }
@@ -199,6 +201,18 @@ function doubleAssignments({ assigned, births }: GroupHistory): readonly Anomaly
             ),
           ]
     })
+  })
+}
+
+/** A member learns what it has before that is settled, and the former owners can commit no more. */
+function earlyAssignments({ assigned, births, stableAt }: GroupHistory): readonly Anomaly[] {
+  return assigned.flatMap(({ group, memberId, generationId, completedAt }) => {
+    const life = births.get(`${group}/${memberId}`)?.life
+    const at = stableAt.get(`${group} ${life} ${generationId}`)
+    const text = `${memberId} was assigned partitions in generation ${generationId}, which is not stable`
+    return at !== undefined && at <= completedAt
+      ? []
+      : [anomaly('early-assignment', { group, key: memberId }, text)]
   })
 }
 

@@ -98,6 +98,8 @@ async function sync(groups: Groups, life: Life, joined: Joined): Promise<TopicPa
   for (;;) {
     const answer = await callAs(groups, life, 'sync', (deps) => syncGroup(deps, request))
     if (answer === NO_ANSWER || 'thrown' in answer) {
+      // Joined again, a leader may assign something else in the same generation.
+      if (scheduler.chance(2)) return undefined
       await company.pause(scheduler.random.integer(50, 500))
       continue
     }

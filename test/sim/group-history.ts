@@ -69,6 +69,8 @@ export interface GroupHistory {
   readonly deletesAsked: Set<string>
   /** By `${group}/${memberId}`. */
   readonly births: Map<string, Birth>
+  /** When a generation became stable, by `${group} ${life} ${generation}`. */
+  readonly stableAt: Map<string, number>
   /** When offsets of a group's key ceased to be there. */
   readonly removals: { readonly group: string; readonly key: Key; readonly at: number }[]
   /** Topics that are gone, and since when. */
@@ -84,6 +86,7 @@ export function newGroupHistory(): GroupHistory {
     deleted: [],
     deletesAsked: new Set(),
     births: new Map(),
+    stableAt: new Map(),
     removals: [],
     goneTopics: new Map(),
   }

@@ -3,7 +3,7 @@ import type { Group, GroupOffsets, Member } from '../../shared/core/group/group.
 import { memberIds } from '../../shared/core/group/membership-checks.ts'
 import { utf8Bytes } from '../../shared/core/group/offsets.ts'
 import type { Item } from '../../shared/core/update-plan.ts'
-import { decodeAssignment } from '../../shared/protocol/consumer-protocol.ts'
+import { decodeAssignment, decodeSubscription } from '../../shared/protocol/consumer-protocol.ts'
 import type { Key } from '../../shared/store/document-store.ts'
 import { decodeGroup } from '../../shared/store/items/group-item.ts'
 import { decodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
@@ -52,7 +52,11 @@ export function watchGroups(cluster: Cluster, history: GroupHistory, say: (broke
     } else if (key.sk.startsWith('OFFSETS#')) {
       broken.push(...offsetsWritten(documents, write, history.commits))
       noteOffsets(write, { history, count, at: scheduler.steps() })
-    } else if (key.sk.startsWith('MEMBER#')) broken.push(...memberWritten(documents, write))
+    } else if (key.sk.startsWith('MEMBER#')) {
+      broken.push(...memberWritten(documents, write))
+      const latestMs = scheduler.nowMs() + cluster.configuration.skewMs
+      broken.push(...goneTooSoon(documents, write, latestMs))
+    }
     for (const fact of broken) say(`${fact} (${key.pk} ${key.sk})`)
   }
 }
@@ -71,6 +75,9 @@ function metaWritten(documents: MemoryDocuments, { groupId, before, after }: Wri
   } else broken.push(...moved(was, now))
   const isNewlyStable = now.group.state === 'Stable' && was?.group.state !== 'Stable'
   if (isNewlyStable) broken.push(...notFenced(documents, groupId, now.group))
+  if (isNewlyStable) broken.push(...notAssigned(documents, groupId, now.group))
+  if (was?.group.state === 'PreparingRebalance' && now.group.state === 'CompletingRebalance')
+    broken.push(...leftOut(documents, groupId, was.group, now.group))
   if (now.group.state === 'Stable') broken.push(...assignedTwice(documents, groupId, now.group))
   return broken
 }
@@ -131,6 +138,24 @@ function notFenced(documents: MemoryDocuments, groupId: string, { generationId }
   )
 }
 
+/** Who is a member of a stable generation learns what it has. */
+function notAssigned(documents: MemoryDocuments, groupId: string, group: Group): readonly string[] {
+  return membersOf(documents, groupId).flatMap(({ memberId, assignedGeneration }) =>
+    Object.hasOwn(group.joined, memberId) && assignedGeneration !== group.generationId
+      ? [`${memberId} has no assignment in the stable generation ${group.generationId}`]
+      : [],
+  )
+}
+
+/** Who joined a rebalance, and did not expire since, is in the generation that completes it. */
+function leftOut(documents: MemoryDocuments, groupId: string, was: Group, now: Group): readonly string[] {
+  return membersOf(documents, groupId).flatMap(({ memberId }) =>
+    Object.hasOwn(was.joined, memberId) && !Object.hasOwn(now.joined, memberId)
+      ? [`${memberId} joined, and is not in generation ${now.generationId}`]
+      : [],
+  )
+}
+
 /** I11, of the members of a stable group. */
 function assignedTwice(documents: MemoryDocuments, groupId: string, group: Group): readonly string[] {
   const owners = new Map<string, string>()
@@ -169,6 +194,15 @@ function offsetsWritten(
     broken.push(`I10: fence at ${fence.generationId}, the group in ${meta.group.generationId}`)
   if (fence.groupVersion > meta.version)
     broken.push(`fence of version ${fence.groupVersion}, the group's is ${meta.version}`)
+  if (meta.group.state === 'Stable' && fence.generationId !== meta.group.generationId)
+    broken.push(`fence at ${fence.generationId} in the stable generation ${meta.group.generationId}`)
+  if (was === undefined && fence.groupVersion !== meta.version)
+    broken.push(
+      `offsets made with the fence of version ${fence.groupVersion}, the group's is ${meta.version}`,
+    )
+  const isDeleted = Object.keys(was?.offsets ?? {}).some((partition) => now.offsets[partition] === undefined)
+  if (isDeleted && subscribers(documents, groupId, meta.group, now.topicName).length > 0)
+    broken.push(`offsets of ${now.topicName} were deleted, to which members are subscribed`)
   if (was !== undefined && fence.groupVersion < was.fence.groupVersion)
     broken.push(`fence fell from version ${was.fence.groupVersion} to ${fence.groupVersion}`)
   if (was !== undefined && fence.generationId < was.fence.generationId)
@@ -179,6 +213,20 @@ function offsetsWritten(
     ...broken,
     ...newlyCommitted(was, now).flatMap((token) => wrongCommit(commits.get(token), now, meta.group)),
   ]
+}
+
+/** Members of a group that want the topic. */
+function subscribers(
+  documents: MemoryDocuments,
+  groupId: string,
+  group: Group,
+  topic: string,
+): readonly Member[] {
+  return membersOf(documents, groupId).filter(
+    ({ memberId, protocols }) =>
+      memberIds(group).includes(memberId) &&
+      protocols.some(({ metadata }) => decodeSubscription(fromBase64(metadata)).topics.includes(topic)),
+  )
 }
 
 /** I10: whose commit is taken is of the generation that the fence has, or of nobody in a group without members. */
@@ -222,6 +270,19 @@ function memberWritten(documents: MemoryDocuments, { groupId, before, after }: W
   return broken
 }
 
+/** A member that the group has is only removed when nothing was heard of it, by whatever clock. */
+function goneTooSoon(
+  documents: MemoryDocuments,
+  { groupId, before, after }: Write,
+  latestMs: number,
+): readonly string[] {
+  const meta = documents.peek(groupMetaKey(groupId))
+  if (before === undefined || after !== undefined || meta === undefined) return []
+  const { memberId, expiresAtMs } = decodeMember(before).member
+  const isTooSoon = expiresAtMs > latestMs && memberIds(decodeGroup(meta).group).includes(memberId)
+  return isTooSoon ? [`${memberId} was removed, and had ${expiresAtMs - latestMs} ms to go`] : []
+}
+
 /** Counts what a write of a group brought about, and notes who became a member. */
 function noteMeta(
   { groupId, before, after }: Write,
@@ -240,6 +301,8 @@ function noteMeta(
   }
   if (was === undefined) return
   const isSame = was.state === now.state
+  if (!isSame && now.state === 'Stable')
+    history.stableAt.set(`${groupId} ${birth.life} ${now.generationId}`, birth.at)
   if (!isSame) count(`group: ${now.state}`)
   // Of one that nobody asked to delete.
   const isAsked = history.deletesAsked.has(groupId)

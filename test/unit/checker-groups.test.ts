@@ -55,16 +55,20 @@ interface Given {
   readonly removedAt?: number
   readonly deleted?: GroupHistory['deleted'][number]
   readonly topicGoneAt?: number
+  /** When all generations became stable. */
+  readonly stableAt?: number
   readonly says: string
 }
 
 function anomalies(given: Omit<Given, 'name' | 'says'>): readonly string[] {
-  const { commits = [], fetches = [], births = {}, removedAt, deleted, topicGoneAt } = given
+  const { commits = [], fetches = [], births = {}, removedAt, deleted, topicGoneAt, stableAt = 0 } = given
   const history = newGroupHistory()
   for (const one of commits) history.commits.set(one.token, one)
   history.fetches.push(...fetches)
   history.assigned.push(...(given.assigned ?? []))
   for (const [name, birth] of Object.entries(births)) history.births.set(`g/${name}`, birth)
+  for (const life of [0, 1])
+    for (const generation of [1, 2]) history.stableAt.set(`g ${life} ${generation}`, stableAt)
   if (removedAt !== undefined) history.removals.push({ group: 'g', key: KEY, at: removedAt })
   if (deleted !== undefined) history.deleted.push(deleted)
   if (topicGoneAt !== undefined) history.goneTopics.set('t', topicGoneAt)
@@ -209,6 +213,13 @@ describe('of who owns a partition', () => {
       assigned: [assigned('a', 1, 1), assigned('b', 1, 2)],
       births: BORN,
       says: 'double-assignment',
+    },
+    {
+      name: 'an assignment before all have theirs',
+      assigned: [assigned('a', 1, 1)],
+      births: BORN,
+      stableAt: 4,
+      says: 'early-assignment',
     },
   ]
   test.each(cases)('$name is found', ({ says, ...given }) => {

@@ -8,7 +8,7 @@ import {
   type OffsetsFence,
 } from '../../shared/core/group/group.ts'
 import type { Item } from '../../shared/core/update-plan.ts'
-import { encodeAssignment } from '../../shared/protocol/consumer-protocol.ts'
+import { encodeAssignment, encodeSubscription } from '../../shared/protocol/consumer-protocol.ts'
 import type { Key } from '../../shared/store/document-store.ts'
 import { encodeGroup } from '../../shared/store/items/group-item.ts'
 import { encodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
@@ -23,6 +23,8 @@ import { memoryDocuments } from '../sim/memory-documents.ts'
 const META = groupMetaKey('g')
 const OFFSETS = offsetsKey('g', 't', 0)
 const A = memberKey('g', 'a')
+
+const NOW_MS = 1000
 
 const STABLE: Group = {
   ...NEW_GROUP,
@@ -45,8 +47,15 @@ function watched() {
     counts[what] = (counts[what] ?? 0) + 1
   }
   let at = 0
-  const scheduler = { steps: () => at }
-  const cluster = { documents, count, scheduler, onWrite: () => undefined } as unknown as Cluster
+  const scheduler = { steps: () => at, nowMs: () => NOW_MS }
+  const configuration = { skewMs: 10 }
+  const cluster = {
+    documents,
+    count,
+    scheduler,
+    configuration,
+    onWrite: () => undefined,
+  } as unknown as Cluster
   const history = newGroupHistory()
   watchGroups(cluster, history, (fact) => broken.push(fact))
   const write = async (key: Key, item: Item | undefined) => {
@@ -290,6 +299,18 @@ describe('of committed offsets', () => {
     expect(broken.join()).toContain('there is no group')
   })
 
+  test('offsets of a topic that members are subscribed to are not deleted', async () => {
+    const { inState, committing, offsets, write, broken } = watched()
+    const none = { userData: null, ownedPartitions: new Map(), generationId: -1, rackId: null }
+    const metadata = toBase64(encodeSubscription({ topics: ['log'], ...none }))
+    await inState(STABLE)
+    committing('t1', {})
+    await write(A, memberOf('a', { protocols: [{ name: 'range', metadata }] }))
+    await offsets({}, 't1')
+    await offsets({})
+    expect(broken).toEqual([expect.stringContaining('offsets of log were deleted')])
+  })
+
   test('offsets of a topic that there is are not removed', async () => {
     const { inState, offsets, topic, write, broken } = watched()
     await inState(STABLE)
@@ -301,6 +322,28 @@ describe('of committed offsets', () => {
 })
 
 describe('of a member', () => {
+  test.each([
+    { name: 'is removed by no clock of the cluster', expiresAtMs: NOW_MS + 11, broken: 1 },
+    { name: 'may be removed by the clock that is ahead', expiresAtMs: NOW_MS + 10, broken: 0 },
+  ])('whose session goes on $name', async ({ expiresAtMs, broken: times }) => {
+    const { inState, write, broken } = watched()
+    await inState(STABLE)
+    await write(A, memberOf('a', { expiresAtMs }))
+    await write(A, undefined)
+    expect(broken).toHaveLength(times)
+  })
+
+  test('who joined is in the generation, and has an assignment once it is stable', async () => {
+    const { inState, write, group, broken } = watched()
+    await inState({ ...PREPARING, joined: { a: true, b: true }, awaited: {}, generationId: 2 })
+    await write(A, memberOf('a', { assignedGeneration: 1 }))
+    await group({ ...COMPLETING, leader: 'b', joined: { b: true } })
+    expect(broken.join()).toContain('a joined, and is not in generation 3')
+    await inState(COMPLETING)
+    await group(STABLE)
+    expect(broken.join()).toContain('a has no assignment in the stable generation 3')
+  })
+
   test.each<{ name: string; more: Partial<Member>; says: string }>([
     {
       name: 'I11: a second assignment',
