@@ -22,6 +22,8 @@ export interface DevProcess {
 export interface DevOptions {
   /** Where it keeps its records: a folder, or what this environment says of AWS. */
   readonly dataDirectory: string | { readonly environment: Readonly<Record<string, string>> }
+  /** Where it listens; a free one unless given. */
+  readonly port?: number
   /** Flags of node itself, for example `--cpu-prof`. */
   readonly nodeFlags?: readonly string[]
   /** Told the process at once: whoever wants to kill it before it listens. */
@@ -29,14 +31,14 @@ export interface DevOptions {
 }
 
 /**
- * Starts the service on a free port and waits until it listens.
+ * Starts the service and waits until it listens.
  *
  * Rejects with its stderr when it ends before that.
  */
 export async function startDev(options: DevOptions): Promise<DevProcess> {
   const { dataDirectory } = options
   const store = typeof dataDirectory === 'string' ? ['--data-dir', dataDirectory] : ['--aws', 'environment']
-  const args = [STRATOLOG, 'dev', '--port', '0', ...store]
+  const args = [STRATOLOG, 'dev', '--port', String(options.port ?? 0), ...store]
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), ...args], {
     env: { ...process.env, ...(typeof dataDirectory === 'string' ? {} : dataDirectory.environment) },
     stdio: ['ignore', 'pipe', 'pipe'],
