@@ -67,7 +67,7 @@ export async function runOperator(groups: Groups): Promise<void> {
   const look = async (group: string) => {
     const topic = scheduler.chance(3) ? undefined : await anyTopic()
     const topics = topic === undefined ? undefined : [{ topic, partitions: partitionsOf(topic) }]
-    await fetchCommitted(groups, { group, topics, usesIds: scheduler.chance(2), reader: '' }, call)
+    await fetchCommitted(groups, { group, topics, usesIds: scheduler.chance(4), reader: '' }, call)
   }
 
   const reset = async (group: string) => {

@@ -91,6 +91,10 @@ function moved(was: Stored, now: Stored): readonly string[] {
   if (now.version < was.version) broken.push(`the version fell from ${was.version} to ${now.version}`)
   const step = `${a.state} ${b.state}`
   if (a.state !== b.state && !STEPS.has(step)) broken.push(`a group went from ${a.state} to ${b.state}`)
+  // The leader assigns to those that it was told of.
+  const isCompleting = a.state === 'CompletingRebalance' && b.state !== 'PreparingRebalance'
+  if (isCompleting && String(memberIds(a)) !== String(memberIds(b)))
+    broken.push(`members changed from ${memberIds(a)} to ${memberIds(b)} amid generation ${b.generationId}`)
   if (a.state === 'Dead') broken.push('a dead group was written')
   const rises = COMPLETES.has(step) ? 1 : 0
   if (b.generationId > a.generationId + rises || (rises === 1 && b.generationId === a.generationId))

@@ -168,6 +168,12 @@ describe('of META', () => {
     },
     { name: 'a group that is removed alive', from: EMPTY, to: undefined, says: 'removed in Empty' },
     {
+      name: 'a member that comes while a generation completes',
+      from: COMPLETING,
+      to: { ...STABLE, joined: { a: true, b: true, c: true } },
+      says: 'members changed from a,b to a,b,c',
+    },
+    {
       name: 'a name of nobody',
       from: STABLE,
       to: { ...STABLE, instances: { s: 'x' } },
