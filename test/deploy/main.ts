@@ -11,6 +11,7 @@ import {
 } from '../../local/local-aws.ts'
 import { missingPrograms } from '../support/programs.ts'
 import { recoverLostObjects, recoverRenamedNode, tickOfController } from './background-steps.ts'
+import { groupWithoutGrant, tourWithGroup } from './group-steps.ts'
 import { newIam } from './iam.ts'
 import { KINDS, leftovers } from './leftovers.ts'
 import { newCurl } from './signed-curl.ts'
@@ -26,6 +27,8 @@ import {
 /** `npm run test:deploy`: a line for each thing that was shown, and all of the first that was not. */
 const NAME = 'the deployment on a local AWS'
 const TIMEOUT_MS = 240_000
+/** Members of a new group are not waited for: there is one. */
+const NO_DELAY = ['-c', 'config=group.initial.rebalance.delay.ms=0']
 
 const missing = missingPrograms(process.env.AWS_ENDPOINT_URL ? ['curl'] : ['python3', 'openssl', 'curl'])
 if (missing.length > 0) {
@@ -55,7 +58,7 @@ async function run(): Promise<void> {
     'a local AWS',
     async () => (await findLocalAws(process.env)) ?? startLocalAws('process'),
   )
-  const deployment = await step('deployed', () => deploy(aws, { signal }))
+  const deployment = await step('deployed', () => deploy(aws, { args: NO_DELAY, signal }))
   process.stdout.write(`   resources=${deployment.resourceCount}\n`)
   const { name, curl } = await newCurl(aws)
   assert.deepEqual(await leftovers(aws, curl), KINDS)
@@ -67,10 +70,12 @@ async function run(): Promise<void> {
   await step(`${name} creates a topic, produces and reads JSON`, () => callWithCurl(subject))
   await step('the command line describes, produces and consumes', () => callWithCommandLine(subject))
   await step('batches in binary frames come back as they were', () => callWithFrames(subject))
+  await step('a group joins, commits, falls behind, catches up and is deleted', () => tourWithGroup(subject))
   await step('the controller looks at the cluster', () => tickOfController(subject))
   if (aws.miniStack !== undefined) {
     await step('who is not allowed to call is refused', () => callWithoutRight(subject))
     await step('a function without a grant refuses, without effect', () => produceWithoutGrant(subject))
+    await step('so does that of groups', () => groupWithoutGrant(subject))
   }
   await step('a storage node that is not what it was is found out and filled again', () =>
     recoverRenamedNode(subject),

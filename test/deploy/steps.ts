@@ -123,7 +123,8 @@ function without(policy: Policy, action: string): Policy {
   return { ...policy, Statement }
 }
 
-function commandLineEnvironment({ aws, deployment, caller }: Subject): NodeJS.ProcessEnv {
+/** What the command line needs to be in the environment to call the deployment as the caller. */
+export function commandLineEnvironment({ aws, deployment, caller }: Subject): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     STRATOLOG_ENDPOINT: deployment.endpoint,
