@@ -712,13 +712,6 @@ const validBatches = (entries) =>
     replace: "  return command.memberId === group.leader ? 'assign' : 'answer'\n",
   },
   {
-    name: 'assigned-twice-in-a-generation',
-    rule: '§9, I11: the first assignment of a generation holds',
-    file: 'shared/core/group/membership-sync.ts',
-    find: "    checks: [present(['memberId']), less(['assignedGeneration'], generationId)],\n",
-    replace: "    checks: [present(['memberId']), lessOrEqual(['assignedGeneration'], generationId)],\n",
-  },
-  {
     name: 'former-member-keeps-its-name',
     rule: '▲ §9: a static member that is back takes its name in instances',
     file: 'shared/core/group/membership-static.ts',
@@ -755,13 +748,6 @@ const validBatches = (entries) =>
     file: 'shared/service/delete-groups.ts',
     find: "encodeGroup({ ...group, state: 'Dead' }",
     replace: "encodeGroup({ ...group, generationId: 0, state: 'Dead' }",
-  },
-  {
-    name: 'deletion-of-a-later-group',
-    rule: '▲ §9: what a deletion removes it removes while META is Dead',
-    file: 'shared/service/delete-groups.ts',
-    find: "    { action: 'check', key: groupMetaKey(groupId), checks: [equal(['state'], 'Dead')] },\n    ...deletes,\n",
-    replace: '    ...deletes,\n',
   },
   {
     name: 'group-deleted-with-members',

@@ -16,8 +16,8 @@ import { type LogMirror, newLogMirror } from './invariants-log.ts'
 import { brokenInLease, brokenInNode, headsNotTold } from './invariants-nodes.ts'
 
 /**
- * Where each of the design's invariants is checked. Those of transactions and groups (I8 to I11) have nothing to be
- * checked on yet.
+ * Where each of the design's invariants is checked; those of groups (I10, I11, and I3 of a generation) in
+ * `watchGroups`. Those of transactions (I8, I9) have nothing to be checked on yet.
  *
  * | invariant | after each write | once all is at rest |
  * |---|---|---|
