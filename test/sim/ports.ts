@@ -172,7 +172,18 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
       write(`delete ${key.pk} ${key.sk}`, () => told(key, () => store.delete(key, checks))),
     update: (key, plan) =>
       write(`update ${key.pk} ${key.sk}`, () => told(key, () => store.update(key, plan), plan)),
-    transact: (actions) => write('transact', () => store.transact(actions)),
+    transact: (actions) =>
+      write('transact', async () => {
+        const written = actions.filter(({ action }) => action !== 'check')
+        const before = await Promise.all(written.map(({ key }) => store.get(key, 'strong')))
+        const verdict = await store.transact(actions)
+        if (!verdict.applied) return verdict
+        for (const [position, action] of written.entries()) {
+          const plan = action.action === 'update' ? action.plan : undefined
+          wires.onWrite(action.key, before[position], await store.get(action.key, 'strong'), plan)
+        }
+        return verdict
+      }),
   }
 }
 
