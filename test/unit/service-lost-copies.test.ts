@@ -113,6 +113,47 @@ describe('a copy that is gone or damaged', () => {
     await whole(deps, topicId)
   })
 
+  test('to a reader, and sound when the controller looks, is not given up: it was damaged on its way', async () => {
+    const { deps, topicId } = await logOf()
+    const before = await storedHead(deps, topicId)
+    const leaderNode = Number(before.leader?.[0])
+    const { stored } = await brokenInvariants(deps, topicId, undefined)
+    const key = walKey(stored.batches[2]?.reference.objectId ?? new Uint8Array())
+    for (let read = 0; read < 2; read += 1) {
+      deps.nodes
+        .get(leaderNode)
+        ?.faults.once((call) => call.method === 'get' && call.key === key, { fault: 'corrupt' })
+    }
+    await fetchAll(otherEnvironment(deps))
+    expect((await nodeNow(deps, leaderNode)).lost).toEqual({ [partitionPk(topicId, 0)]: 2 })
+    await control(deps)
+    expect(await storedHead(deps, topicId)).toMatchObject({
+      leader: before.leader,
+      leaderEpoch: before.leaderEpoch,
+      isr: before.isr,
+      holeStart: {},
+    })
+    expect((await nodeNow(deps, leaderNode)).lost).toEqual({})
+  })
+
+  test('that the controller cannot read waits until it can', async () => {
+    const { deps, topicId } = await logOf()
+    const { leader = '', isr } = await storedHead(deps, topicId)
+    const node = Number(leader[0])
+    await lose(deps, topicId, { node, position: 2 })
+    deps.nodes
+      .get(node)
+      ?.faults.always(({ method, key }) =>
+        method === 'get' && key.startsWith('wal/') ? { fault: 'fails' } : undefined,
+      )
+    await control(deps)
+    expect(await storedHead(deps, topicId)).toMatchObject({ leader, isr })
+    expect((await nodeNow(deps, node)).lost).toEqual({ [partitionPk(topicId, 0)]: 2 })
+    deps.nodes.get(node)?.faults.always(undefined)
+    await control(deps)
+    await whole(deps, topicId)
+  })
+
   test('whose head cannot be read keeps neither another one waiting nor an election that is due', async () => {
     const { deps, topicId } = await logOf()
     const unreadable = await readTopic(deps, 'untouched')
