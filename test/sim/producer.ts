@@ -84,7 +84,7 @@ export async function runProducer(company: Company, isOver: () => boolean): Prom
         void produceOnce(company, what)
       })
     }
-    if (outcome.type === 'info') process = newProcess()
+    if (mayComeAgain(outcome, acks)) process = newProcess()
     if (scheduler.chance(configuration.producerRestarts)) {
       newSelf()
       cluster.count('producer restarts')
@@ -93,8 +93,21 @@ export async function runProducer(company: Company, isOver: () => boolean): Prom
   }
 }
 
+/**
+ * Whether a producer goes on under another name after a send, since some try of it may still be carried out. Of what all
+ * acknowledged, that is a duplicate; what fewer acknowledged may be truncated first, and then comes after what is sent later.
+ */
+export function mayComeAgain(
+  { type, inDoubt }: Pick<Outcome, 'type' | 'inDoubt'>,
+  acks: Operation['acks'],
+): boolean {
+  return type === 'info' || (type === 'ok' && inDoubt && acks !== -1)
+}
+
 interface Outcome {
   readonly type: Operation['type']
+  /** Of some try nobody knows what became. */
+  readonly inDoubt: boolean
   readonly baseOffset?: number | undefined
   readonly errorName?: string
   readonly isGone?: boolean
@@ -118,15 +131,15 @@ async function send(company: Company, what: Sent & { readonly tries: number }): 
     if (answer === NO_ANSWER) {
       inDoubt = true
     } else if (answer.errorName === undefined) {
-      return { type: 'ok', baseOffset: acks === 0 ? undefined : answer.baseOffset }
+      return { type: 'ok', inDoubt, baseOffset: acks === 0 ? undefined : answer.baseOffset }
     } else if (answer.errorName === 'DUPLICATE_SEQUENCE_NUMBER') {
-      return { type: 'ok' }
+      return { type: 'ok', inDoubt }
     } else {
       const { errorName, effect, message, retriable } = answer
       last = errorName
       if (effect === 'unknown') inDoubt = true
       if (company.isGone(topic, partition, errorName)) {
-        return { type: inDoubt ? 'info' : 'fail', errorName, isGone: true }
+        return { type: inDoubt ? 'info' : 'fail', inDoubt, errorName, isGone: true }
       }
       const mayGap = MAY_GAP.has(errorName) && (acks !== -1 || configuration.unclean)
       if (!EXPECTED.has(errorName) && !mayGap) {
@@ -136,7 +149,7 @@ async function send(company: Company, what: Sent & { readonly tries: number }): 
     }
     await company.pause(scheduler.random.integer(50, 600))
   }
-  return { type: inDoubt ? 'info' : 'fail', errorName: last }
+  return { type: inDoubt ? 'info' : 'fail', inDoubt, errorName: last }
 }
 
 async function produceOnce(company: Company, { topic, usesIds, partition, batch, acks }: Sent) {
