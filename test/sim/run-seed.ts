@@ -14,14 +14,17 @@ import type { Key, Truncation } from './history.ts'
 import { checkStored, watchInvariants } from './invariants.ts'
 import { takesBatch } from './liveness.ts'
 import { resolveNamed } from './named-sends.ts'
-import { newScheduler } from './scheduler.ts'
+import { newScheduler, type Scheduler } from './scheduler.ts'
 import { leftOvers, storedTopics } from './topics.ts'
+import { traceClients, withNames } from './trace.ts'
 
 /** What a seed came to. */
 export interface SeedReport {
   readonly configuration: Configuration
   /** Nothing: all is well. Each begins with the name of what is broken. */
   readonly problems: readonly string[]
+  /** When the first of them was found: virtual time of the run, and the number of the event. */
+  readonly brokeAt: { readonly ms: number; readonly step: number } | undefined
   readonly exercised: Readonly<Record<string, number>>
   readonly operations: number
   readonly faults: number
@@ -29,7 +32,8 @@ export interface SeedReport {
   readonly hash: string
 }
 
-const START_MS = Date.UTC(2026, 10, 21, 7)
+/** When every run begins. */
+export const START_MS = Date.UTC(2026, 10, 21, 7)
 /** Events after which a run that has not come to rest never will: a hundred times what the longest takes. */
 const MAX_SAFETY_STEPS = 400_000
 const MAX_LIVENESS_STEPS = 400_000
@@ -42,19 +46,21 @@ const ASK_MS = 30_000
 const MAX_PROBLEMS = 8
 
 /** Runs one seed: faults first, then none, and then everything must be well and nothing lost. */
-export async function runSeed(
-  seed: number,
-  onEvent?: (atMs: number, what: string) => void,
-): Promise<SeedReport> {
+export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Promise<SeedReport> {
   const configuration = drawConfiguration(seed, seededRandom(seed))
   const scheduler = newScheduler(seed * 7919 + 1, START_MS)
   scheduler.onEvent = onEvent
   const problems: string[] = []
+  let brokeAt: SeedReport['brokeAt']
   const tell = (problem: string) => {
-    if (problems.length < MAX_PROBLEMS && !problems.includes(problem)) problems.push(problem)
+    if (problems.length >= MAX_PROBLEMS || problems.includes(problem)) return
+    problems.push(problem)
+    brokeAt ??= { ms: scheduler.nowMs() - START_MS, step: scheduler.steps() }
+    scheduler.note(`BROKEN: ${problem}`)
   }
   const cluster = await newCluster(configuration, scheduler)
   const company = newCompany(cluster)
+  if (onEvent !== undefined) traceClients(company)
   const admin = newAdmin(company)
   let isOver = false
   const truncations: Truncation[] = []
@@ -102,7 +108,8 @@ export async function runSeed(
   for (const bug of cluster.bugs) tell(`bug: ${bug}`)
   return {
     configuration,
-    problems,
+    problems: problems.map((problem) => withNames(problem, cluster.topics.known)),
+    brokeAt,
     exercised: cluster.exercised,
     operations: company.operations.length,
     faults: faultsOf(cluster.exercised),
