@@ -2,7 +2,10 @@ import type { PlantedBug } from './bugs.ts'
 
 /** A bug that no seed shows so far. */
 export interface UnseenBug extends PlantedBug {
-  /** Where else it shows, which rule keeps it from doing harm, or what it would take. */
+  /**
+   * `shown by exploration: …`: the scenario with which explore-planted.ts finds it. `covered by …`: the rule that keeps it
+   * from doing harm. `not shown yet: …`: nothing here would notice it, and what that would take.
+   */
   readonly because: string
 }
 
@@ -16,8 +19,7 @@ export const UNSEEN: readonly UnseenBug[] = [
 `,
     replace: `  return head.highWatermark >= batch.endOffset
 `,
-    because:
-      'not shown yet: needs appends of two epochs and an election within one poll of the waiting batch',
+    because: 'shown by exploration: C2',
   },
   {
     name: 'elected-without-a-look-at-its-bucket',

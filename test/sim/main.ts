@@ -51,7 +51,10 @@ async function product(): Promise<typeof import('./run-seed.ts')> {
   const { plant } = values
   if (plant === undefined) return import('./run-seed.ts')
   const { importPlanted } = await import('./plant-apart.ts')
-  return importPlanted('./run-seed.ts', plant)
+  return importPlanted<typeof import('./run-seed.ts')>('./run-seed.ts', plant).catch((error: unknown) => {
+    process.stderr.write(`BROKEN: ${error instanceof Error ? error.message : error}\n`)
+    return process.exit(1)
+  })
 }
 
 /** Runs each seed that it reads, and says what it came to. */
