@@ -76,11 +76,12 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
     incarnationObject: REGISTER,
     invokes: ['controller', 'background'],
   },
-  /** Elects, and finishes deletions, as the index says; it writes to a node that somebody could not write to, but no records. */
+  /** Elects, and finishes deletions, as the index says; it writes to a node that somebody could not write to, but no records, of which it reads those that a reader missed. */
   controller: {
     ...NOTHING_ELSE,
     table: ALL_DOCUMENTS,
     dueIndex: ['dynamodb:Query'],
+    walObjects: ['s3:GetObject'],
     incarnationObject: REGISTER,
     canaryObject: ['s3:PutObject'],
     invokes: ['controller', 'background'],

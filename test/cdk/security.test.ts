@@ -57,6 +57,7 @@ const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } =
   controller: {
     table: ALL_DOCUMENTS,
     due: ['Query'],
+    wal: ['GetObject'],
     incarnation: ['GetObject', 'PutObject'],
     canary: ['PutObject'],
     invokes: BOTH_TASKS,
