@@ -12,6 +12,7 @@ import type { Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 import type { Task } from '../../shared/store/task-trigger.ts'
 import type { Configuration } from './configuration.ts'
+import { type LostObjects, newLostObjects } from './lost-objects.ts'
 import { type MemoryDocuments, memoryDocuments } from './memory-documents.ts'
 import {
   type Exercised,
@@ -45,6 +46,7 @@ export interface Cluster {
   readonly nodes: ReadonlyMap<number, ObjectStore>
   readonly topics: Topics
   readonly nodeStates: Map<number, NodeState>
+  readonly lostObjects: LostObjects
   /** Those that take requests now; a crashed one is replaced. */
   readonly environments: readonly Environment[]
   /** No faults and no disasters from now on; everything is well. */
@@ -102,6 +104,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   const count = (what: string) => {
     exercised[what] = (exercised[what] ?? 0) + 1
   }
+  const lostObjects = newLostObjects(count)
   const topics = newTopics({ count, steps: scheduler.steps })
   const wires: Wires = {
     scheduler,
@@ -139,7 +142,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       nodes: new Map(
         [...nodes].map(([nodeId, store]) => [
           nodeId,
-          simulatedNode(wires, environment, { nodeId, store, locations }),
+          simulatedNode(wires, environment, { nodeId, store: lostObjects.seen(nodeId, store), locations }),
         ]),
       ),
       tasks: { trigger: async (task) => trigger(task) },
@@ -224,6 +227,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     nodes,
     topics,
     nodeStates,
+    lostObjects,
     environments,
     heal: () => {
       note('all is healed: no fault and no disaster from now on')
@@ -253,6 +257,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     },
     wipe: (nodeId) => {
       buckets.get(`memory-${nodeId}`)?.clear()
+      lostObjects.wiped(nodeId)
       count('F11 node wiped')
       note(`disaster: node ${nodeId} loses all its data`)
     },

@@ -30,6 +30,8 @@ export interface DisasterRates {
   readonly wipe: number
   /** A node loses its data right after one of its replicas was elected. */
   readonly wipeElected: number
+  /** A node loses or damages one object, and keeps the rest. */
+  readonly loseObject: number
   readonly move: number
   /** Elections that may lose data are asked for; only in seeds that are `unclean`. */
   readonly askUnclean: number
@@ -78,6 +80,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
   const of = <T>(...values: readonly [T, ...T[]]) => values[random.integer(0, values.length - 1)] ?? values[0]
   const unclean = random.integer(1, 6) === 1
   const wipesAll = unclean && random.integer(1, 2) === 1
+  const minIsr = of(2, 2, 2, 1)
   const topicDelete = maybe(5, 15)
   return {
     seed,
@@ -85,7 +88,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
     topicChanges: topicDelete > 0,
     partitions: of(1, 1, 2),
     replicationFactor: of(3, 3, 3, 2),
-    minIsr: of(2, 2, 2, 1),
+    minIsr,
     unclean,
     wipesAll,
     environments: of(2, 3),
@@ -119,6 +122,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       nodeCut: maybe(40, 80),
       wipe: wipesAll ? of(20, 60) : maybe(20, 60),
       wipeElected: maybe(2),
+      loseObject: wipesAll || minIsr < 2 ? 0 : of(0, 20, 60),
       move: maybe(10, 60),
       askUnclean: unclean ? maybe(40) : 0,
       clockJump: maybe(20, 60),

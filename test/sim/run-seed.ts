@@ -14,6 +14,7 @@ import type { Key, Truncation } from './history.ts'
 import { checkStored, watchInvariants } from './invariants.ts'
 import { takesBatch } from './liveness.ts'
 import { resolveNamed } from './named-sends.ts'
+import { readersMiss } from './readers-miss.ts'
 import { newScheduler, type Scheduler } from './scheduler.ts'
 import { leftOvers, storedTopics } from './topics.ts'
 import { traceClients, withNames } from './trace.ts'
@@ -83,7 +84,7 @@ export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Pro
   const areMade = following('administrator', admin.createAll())
   const isUp = () => areMade() || problems.length > 0
   if (!(await scheduler.run(isUp, MAX_SAFETY_STEPS))) tell('liveness: topics are not made')
-  startDisasters(cluster, () => isOver)
+  const disasters = startDisasters(cluster, () => isOver)
   const clientsEnded = following(
     'client',
     runClients(company, () => isOver),
@@ -100,6 +101,10 @@ export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Pro
   isOver = true
   cluster.heal()
   if (problems.length === 0) await settle(cluster, ended, tell)
+  if (problems.length === 0) {
+    disasters.last()
+    await readersMiss(company, tell)
+  }
   if (problems.length === 0) {
     await judge(company, truncations, tell)
     for (const broken of admin.broken()) tell(broken)
