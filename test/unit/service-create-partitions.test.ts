@@ -9,7 +9,7 @@ import { deleteTopics } from '../../shared/service/delete-topics.ts'
 import { encodeLease } from '../../shared/store/items/cluster-item.ts'
 import { decodeTopic } from '../../shared/store/items/topic-item.ts'
 import { CONTROLLER, headKey, INCARNATION_OBJECT, topicKey } from '../../shared/store/keys.ts'
-import { isTopicCount, runBefore } from '../support/calls.ts'
+import { isTopicCounted, runBefore } from '../support/calls.ts'
 import { changeNode } from '../support/change-node.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
 import { batchOf, createTopic, errorOf, produceOne, TOPIC } from '../support/log-requests.ts'
@@ -161,7 +161,7 @@ describe('two at once, to 5 and to 8', () => {
 
 describe('a topic that is deleted meanwhile', () => {
   test('takes its new heads along', async () => {
-    for (const isStep of [isHeadPut, isTopicCount]) {
+    for (const isStep of [isHeadPut, isTopicCounted]) {
       const { deps, topicId } = await topicOfThree()
       deps.documents.faults.once(
         isStep,
@@ -176,7 +176,7 @@ describe('a topic that is deleted meanwhile', () => {
     const { deps, topicId } = await topicOfThree()
     let again = ''
     deps.documents.faults.once(
-      isTopicCount,
+      isTopicCounted,
       runBefore(async () => {
         const other = otherEnvironment(deps)
         await remove(other)
@@ -209,7 +209,7 @@ describe('what was begun before', () => {
   /** Heads 3 and 4 of a topic that has 3 partitions. */
   async function begun() {
     const made = await topicOfThree()
-    made.deps.documents.faults.once(isTopicCount, { fault: 'callLost' })
+    made.deps.documents.faults.once(isTopicCounted, { fault: 'callLost' })
     expect(await grow(made.deps, 5)).toMatchObject({ errorName: 'REQUEST_TIMED_OUT' })
     expect(await heads(made.deps, made.topicId)).toEqual(upTo(5))
     return made
@@ -253,7 +253,7 @@ describe('what was begun before', () => {
 test('a storage node that gets another bucket before the partitions are counted on is told to the new heads first', async () => {
   const { deps, topicId } = await topicOfThree()
   deps.documents.faults.once(
-    isTopicCount,
+    isTopicCounted,
     runBefore(() => losesBucket(deps, 1)),
   )
   expect(await grow(deps, 5)).toMatchObject({ errorCode: 0 })
@@ -275,7 +275,7 @@ test('a head that arrives late does not come back once its topic is deleted', as
 test('a node that goes down before the partitions are counted on is told to the new heads, and no others', async () => {
   const { deps, topicId } = await topicOfThree()
   deps.documents.faults.once(
-    isTopicCount,
+    isTopicCounted,
     runBefore(() => changeNode(deps, 1, (node) => nodeWentDown(node, 1, START_MS))),
   )
   await grow(deps, 5)

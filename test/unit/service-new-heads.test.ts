@@ -10,7 +10,7 @@ import { describeCluster } from '../../shared/service/describe-cluster.ts'
 import { metadata } from '../../shared/service/metadata.ts'
 import { encodeLease } from '../../shared/store/items/cluster-item.ts'
 import { CONTROLLER, topicKey } from '../../shared/store/keys.ts'
-import { isTopicPut, runBefore } from '../support/calls.ts'
+import { isTopicCounted, runBefore } from '../support/calls.ts'
 import { changeNode } from '../support/change-node.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
 import { batchOf, createTopic, produceOne, TOPIC } from '../support/log-requests.ts'
@@ -78,7 +78,7 @@ describe('a storage node that gets another bucket before the topic exists', () =
   test('keeps it from existing: no walk would tell its heads', async () => {
     const deps = await testDeps()
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(() => loseData(deps, 1)),
     )
     const { topics } = await create(deps)
@@ -90,7 +90,7 @@ describe('a storage node that gets another bucket before the topic exists', () =
 
   test('keeps a name from being taken that arrives late', async () => {
     const deps = await testDeps()
-    deps.documents.faults.once(isTopicPut, { fault: 'appliedLater', calls: 3 })
+    deps.documents.faults.once(isTopicCounted, { fault: 'appliedLater', calls: 3 })
     expect((await create(deps)).topics).toMatchObject([{ errorName: 'REQUEST_TIMED_OUT' }])
     await loseData(deps, 1)
     for (let calls = 0; calls < 5; calls += 1) await deps.documents.get(topicKey(TOPIC), 'strong')
@@ -102,7 +102,7 @@ describe('a storage node that changes before the topic exists', () => {
   test('was told to no head of it: all are due now, and the controller is told', async () => {
     const deps = await testDeps()
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(() => goDown(deps, 2)),
     )
     for (const head of await created(deps)) {
@@ -115,7 +115,7 @@ describe('a storage node that changes before the topic exists', () => {
   test('and cannot be read then, is left to the controller; the topic is there', async () => {
     const deps = await testDeps()
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(async () => {
         deps.documents.faults.once(({ method }) => method === 'list', { fault: 'throttled' })
       }),
@@ -131,7 +131,7 @@ describe('a storage node that changes before the topic exists', () => {
     const deps = await testDeps({ configs: { 'min.insync.replicas': '2' } })
     const others = otherEnvironment(deps)
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(async () => {
         nodeTroubles(deps).set(2, 'fails')
         await asTimePasses(deps, runController(others))

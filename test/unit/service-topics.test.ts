@@ -11,7 +11,7 @@ import {
   isHeadUpdate,
   isPagePut,
   isProducerPut,
-  isTopicPut,
+  isTopicCounted,
   isTopicUpdate,
   runBefore,
 } from '../support/calls.ts'
@@ -109,7 +109,7 @@ describe('creating a topic', () => {
     for (const validateOnly of [true, false]) {
       expect((await create(deps, [given], validateOnly))[0]).toMatchObject({ errorName: error })
     }
-    expect(deps.documents.faults.calls.filter(isTopicPut)).toHaveLength(1)
+    expect(deps.documents.faults.calls.filter(isTopicCounted)).toHaveLength(1)
   })
 
   test('the same name twice in a request is refused twice, the others are created', async () => {
@@ -136,7 +136,7 @@ describe('creating a topic', () => {
     const deps = await testDeps()
     let winner = ''
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(async () => {
         winner = await createTopic(otherEnvironment(deps), TOPIC, { partitions: 3 })
       }),
@@ -165,7 +165,7 @@ describe('creating a topic', () => {
 
   test('whose answer is lost exists, with all its heads', async () => {
     const deps = await testDeps()
-    deps.documents.faults.once(isTopicPut, { fault: 'answerLost' })
+    deps.documents.faults.once(isTopicCounted, { fault: 'answerLost' })
     expect((await create(deps, [{}])).map(errorOf)).toEqual(['REQUEST_TIMED_OUT'])
     expect((await create(deps, [{}])).map(errorOf)).toEqual(['TOPIC_ALREADY_EXISTS'])
     expect(await produceOne(deps, batchOf(1))).toMatchObject({ baseOffset: 0 })
