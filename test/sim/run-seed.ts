@@ -57,7 +57,7 @@ export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Pro
     if (problems.length >= MAX_PROBLEMS || problems.includes(problem)) return
     problems.push(problem)
     brokeAt ??= { ms: scheduler.nowMs() - START_MS, step: scheduler.steps() }
-    scheduler.note(`BROKEN: ${problem}`)
+    scheduler.note(`BROKEN: ${withNames(problem, cluster.topics.known)}`)
   }
   const cluster = await newCluster(configuration, scheduler)
   const company = newCompany(cluster)
