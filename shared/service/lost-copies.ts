@@ -1,4 +1,4 @@
-import { fence } from '../core/election.ts'
+import { moveLeader } from '../core/election.ts'
 import { mustHold } from '../core/fetch-plan.ts'
 import { type Head, nodeOf, replicaName } from '../core/head.ts'
 import { loseCopies } from '../core/isr-commands.ts'
@@ -84,9 +84,12 @@ async function giveUp(
     const isBad = await stillIsBad(deps, partition, head, { replica, offset })
     if (isBad !== true) return isBad === false
     const nowMs = deps.clock.nowMs()
-    const isLeader: boolean = head.leader === replica
-    const plan = isLeader ? fence(head, nowMs) : loseCopies(head, replica, offset, nowMs)
-    if (!isLeader) {
+    const successor: string | undefined =
+      head.leader === replica ? head.replicas.find((other) => other !== replica && isLive(other)) : undefined
+    // Not a fence: if nothing came after it, the same replica could be elected again, and be fenced at the next look.
+    const plan =
+      successor === undefined ? loseCopies(head, replica, offset, nowMs) : moveLeader(head, successor)
+    if (successor === undefined) {
       deps.log.warn('a replica lost copies', { partition: partitionName(partition), replica, offset })
     }
     head = await writeHead({ control, partition }, plan)

@@ -6,6 +6,7 @@ import { updateHead } from '../../shared/service/heads.ts'
 import { reportMissing } from '../../shared/service/report-node.ts'
 import { readTopic } from '../../shared/service/topics.ts'
 import { partitionPk } from '../../shared/store/keys.ts'
+import { isHeadUpdate } from '../support/calls.ts'
 import { batchOf, createTopic, fetchAll, produceOne, TOPIC } from '../support/log-requests.ts'
 import { asTimePasses, nodeNow, nodeTroubles, runTriggered } from '../support/node-troubles.ts'
 import { brokenInvariants, storedHead } from '../support/partition-invariants.ts'
@@ -41,8 +42,8 @@ async function lose(
   const key = walKey(batch.reference.objectId)
   const bytes = await deps.nodes.get(node)?.store.get(key, undefined, never)
   if (bytes !== undefined) {
-    const damaged = bytes.with(bytes.length - 40, (bytes.at(-40) ?? 0) ^ 1)
-    await deps.nodes.get(node)?.store.put(key, [damaged.subarray(0, -10)], never)
+    const last = batch.reference.position + batch.reference.length - 1
+    await deps.nodes.get(node)?.store.put(key, [bytes.with(last, (bytes[last] ?? 0) ^ 1)], never)
   }
   await reportMissing(reader, partition, batch, replica)
 }
@@ -174,6 +175,24 @@ describe('a copy that is gone or damaged', () => {
     deps.documents.faults.always(undefined)
     await control(deps)
     expect((await nodeNow(deps, 0)).lost).toEqual({})
+  })
+
+  test('on the leader moves the leadership once, though what comes after it fails', async () => {
+    const { deps, topicId } = await logOf()
+    const { leader = '', leaderEpoch } = await storedHead(deps, topicId)
+    await lose(deps, topicId, { node: Number(leader[0]), position: 2 })
+    let updates = 0
+    deps.documents.faults.always((call) => {
+      if (!isHeadUpdate(call) || call.pk !== partitionPk(topicId, 0)) return undefined
+      updates += 1
+      return updates === 2 ? { fault: 'throttled' } : undefined
+    })
+    await control(deps)
+    expect(updates).toBeGreaterThan(2)
+    await whole(deps, topicId)
+    const { leaderEpoch: epochNow, leader: leaderNow } = await storedHead(deps, topicId)
+    expect(epochNow).toBe(leaderEpoch + 1)
+    expect(leaderNow).not.toBe(leader)
   })
 
   test('of a topic that is no more is forgotten', async () => {
