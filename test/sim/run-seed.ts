@@ -6,7 +6,7 @@ import { checkHistory } from './checker.ts'
 import { runClients } from './clients.ts'
 import { type Cluster, newCluster } from './cluster.ts'
 import { type Company, newCompany } from './company.ts'
-import { type Configuration, drawConfiguration } from './configuration.ts'
+import { type Configuration, drawConfiguration, MANY_PRODUCERS } from './configuration.ts'
 import { readAll } from './consumer.ts'
 import { startDisasters, whatIsMissing } from './disasters.ts'
 import { faultsOf } from './exercised.ts'
@@ -85,10 +85,14 @@ export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Pro
   const isUp = () => areMade() || problems.length > 0
   if (!(await scheduler.run(isUp, MAX_SAFETY_STEPS))) tell('liveness: topics are not made')
   const disasters = startDisasters(cluster, () => isOver)
+  let goOn: (() => Promise<number>) | undefined
   const clientsEnded = following(
     'client',
-    runClients(company, () => isOver),
+    runClients(company, () => isOver).then((goesOn) => {
+      goOn = goesOn
+    }),
   )
+  if (configuration.producers === MANY_PRODUCERS) cluster.count('crowd of producers')
   const adminEnded = following(
     'administrator',
     admin.run(() => isOver),
@@ -101,6 +105,7 @@ export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Pro
   isOver = true
   cluster.heal()
   if (problems.length === 0) await settle(cluster, ended, tell)
+  if (problems.length === 0 && goOn !== undefined) await allComeThrough(cluster, goOn, tell)
   if (problems.length === 0) {
     disasters.last()
     await readersMiss(company, tell)
@@ -150,6 +155,22 @@ async function settle(
   for (const fact of missing) tell(`liveness: ${fact} after ${minutes} minutes`)
   for (const { name, topicId } of beingDeleted())
     tell(`liveness: ${name} (${topicId}) is not deleted after ${minutes} minutes`)
+}
+
+/** Every producer goes on, all of them at once, and something of each comes through. */
+async function allComeThrough(
+  { scheduler, documents }: Cluster,
+  goOn: () => Promise<number>,
+  tell: (problem: string) => void,
+): Promise<void> {
+  if (storedTopics(documents, { beingDeleted: false }).length === 0) return
+  const untilMs = scheduler.nowMs() + MAX_SETTLE_MS
+  let stuck: number | undefined
+  void goOn().then((count) => {
+    stuck = count
+  })
+  await scheduler.run(() => stuck !== undefined || scheduler.nowMs() >= untilMs, MAX_LIVENESS_STEPS)
+  if (stuck !== 0) tell(`liveness: ${stuck ?? 'some'} producers do not come through`)
 }
 
 /** Where no replica is left that has everything, only who accepts the loss gets a leader. */
