@@ -51,6 +51,7 @@ export interface Cluster {
   readonly environments: readonly Environment[]
   /** No faults and no disasters from now on; everything is well. */
   heal(): void
+  isHealed(): boolean
   /** The environment dies: whoever waits for it waits for ever. Another one takes its place. */
   crash(environment: Environment): void
   freeze(environment: Environment, ms: number): void
@@ -236,6 +237,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       nodeStates.clear()
       for (const environment of environments) environment.cutOff.clear()
     },
+    isHealed: () => isHealed,
     crash: (environment) => {
       environment.crashed = true
       const next = newEnvironment()

@@ -60,6 +60,9 @@ const ROWS: readonly (readonly [string, readonly string[]])[] = [
   ['producers spilled', ['producers spilled']],
   ['tails paged', ['tails trimmed']],
   ['ambiguous answers', ['send info']],
+  ['sends that came through amid faults', ['send ok amid faults']],
+  ['polls that came through amid faults', ['poll ok amid faults']],
+  ['sends that came through once healed', ['send ok once healed']],
   ['refusals', ['send fail']],
 ]
 
