@@ -25,9 +25,10 @@ export async function spilledState(
   { producer, spilled }: Known,
 ): Promise<ProducerState> {
   const { state, leaderEpoch, lastBaseOffset } = spilled
+  // No election since; or the producer left a later head than this one, which can refuse but not take the batch.
+  if (leaderEpoch >= head.leaderEpoch) return state
   const { endOffset } = endOffsetFor(head, leaderEpoch)
-  // −1: the producer left a later head than this one, which can refuse but not take the batch.
-  if (endOffset === -1 || lastBaseOffset < endOffset) return state
+  if (lastBaseOffset < endOffset) return state
   const { producerEpoch } = state
   const last = await lastBatchBelow(deps, partition, head, { producer, endOffset })
   if (last === 'unknown') return { producerEpoch: producerEpoch + 1, nextSequence: 0 }

@@ -625,7 +625,7 @@ const validBatches = (entries) =>
     name: 'spilled-producer-not-rolled-back',
     rule: '▲ C8: a truncation rolls back the producers that left the head, too',
     file: 'shared/service/spilled-state.ts',
-    find: '  if (endOffset === -1 || lastBaseOffset < endOffset) return state\n',
+    find: '  if (lastBaseOffset < endOffset) return state\n',
     replace: '  if (endOffset >= -1) return state\n',
   },
   {

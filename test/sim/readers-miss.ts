@@ -11,8 +11,8 @@ const ROUND_MS = 6000
 const MAX_STEPS = 400_000
 
 /**
- * Readers read everything again and again, without any faults, until each object that one of them missed is back on its
- * node, or not needed there any more. Says what is not.
+ * Readers read everything again and again, without any faults, until none of them misses an object that its node needs.
+ * Says what they go on missing.
  */
 export async function readersMiss(company: Company, tell: (problem: string) => void): Promise<void> {
   const { cluster, pause } = company
@@ -25,8 +25,9 @@ export async function readersMiss(company: Company, tell: (problem: string) => v
   }
   let left: readonly string[] | undefined
   const read = async () => {
-    lostObjects.forgetMet()
     for (;;) {
+      // One that nobody asks for any more need not be back: where another replica leads, it is not read.
+      lostObjects.forgetMet()
       for (const topic of storedTopics(documents, { beingDeleted: false })) {
         for (let partition = 0; partition < topic.partitions; partition += 1)
           await readAll(company, topic, partition)

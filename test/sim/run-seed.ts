@@ -43,8 +43,6 @@ const MIN_FAULTS = 5
 /** What all is to be well in, once nothing fails any more: hold-downs and retries are the longest of it. */
 const MAX_SETTLE_MS = 20 * 60_000
 const ASK_MS = 30_000
-/** Sends that come through at least, however much fails. */
-const MIN_SENT = 3
 /** Problems of one seed that are told; the first is what matters. */
 const MAX_PROBLEMS = 8
 
@@ -105,10 +103,6 @@ export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Pro
     (company.operations.length >= configuration.operations && faultsOf(cluster.exercised) >= MIN_FAULTS)
   if (!(await scheduler.run(enough, MAX_SAFETY_STEPS))) tell('liveness: clients do not get on')
   isOver = true
-  if (problems.length === 0) {
-    const through = cluster.exercised['send ok amid faults'] ?? 0
-    if (through < MIN_SENT) tell(`availability: ${through} sends came through`)
-  }
   cluster.heal()
   if (problems.length === 0) await settle(cluster, ended, tell)
   if (problems.length === 0 && goOn !== undefined) await allComeThrough(cluster, goOn, tell)

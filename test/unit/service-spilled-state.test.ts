@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { Head } from '../../shared/core/head.ts'
 import { producerKey } from '../../shared/core/producer-state.ts'
 import type { Limits } from '../../shared/protocol/limits.ts'
+import { spilledState } from '../../shared/service/spilled-state.ts'
+import type { Topic } from '../../shared/service/topics.ts'
 import { changeHead } from '../support/calls.ts'
-import { batchOf, createTopic, produceOne, sequenced } from '../support/log-requests.ts'
+import { batchOf, createTopic, produceOne, sequenced, TOPIC } from '../support/log-requests.ts'
 import { storedHead } from '../support/partition-invariants.ts'
 import { type TestDeps, testDeps } from '../support/test-deps.ts'
 
@@ -78,6 +80,20 @@ describe('C8: an unclean election took the last batch of a producer that had lef
     const { deps } = await truncatedLog(4)
     expect(await produceOne(deps, sequenced(2))).toMatchObject(appendedAt(3))
     expect(await produceOne(deps, sequenced(3))).toMatchObject(appendedAt(4))
+  })
+
+  test('a head from before it left says nothing of what it wrote since', async () => {
+    const { deps, topicId } = await truncatedLog(4)
+    const partition = { topic: { name: TOPIC, topicId } as Topic, partitionIndex: 0 }
+    const spilled = {
+      state: { producerEpoch: 0, nextSequence: 3 },
+      leaderEpoch: 1,
+      lastBaseOffset: 9,
+      spilledAtMs: 0,
+    }
+    const head = await storedHead(deps, topicId)
+    const of = { producer: producerKey(7), spilled }
+    expect(await spilledState(deps, partition, head, of)).toEqual(spilled.state)
   })
 
   test('of a newer epoch everything was removed: the older one stays fenced', async () => {
