@@ -1,5 +1,6 @@
 import { nodeCodecs } from '../../shared/codecs/node-codecs.ts'
 import { encodeBatch } from '../../shared/protocol/encode-batch.ts'
+import { MAX_PRODUCE_TIMEOUT_MS } from '../../shared/protocol/limits.ts'
 import { produce } from '../../shared/service/produce.ts'
 import { type Company, NO_ANSWER, orThrown } from './company.ts'
 import { headOf, type Topic } from './topics.ts'
@@ -60,7 +61,7 @@ async function produceOnce(
   }: { readonly name: string; readonly partitionIndex: number; readonly batch: Uint8Array },
 ) {
   const topics = [{ name, partitions: [{ partitionIndex, batch }] }]
-  const request = { acks: -1, timeoutMs: 5000, transactionalId: null, topics } as const
+  const request = { acks: -1, timeoutMs: MAX_PRODUCE_TIMEOUT_MS, transactionalId: null, topics } as const
   const answer = await orThrown(() => company.ask('last produce', (deps) => produce(deps, request)))
   if (answer === NO_ANSWER) return NO_ANSWER
   const row = 'thrown' in answer ? answer.thrown : answer.topics[0]?.partitions[0]
