@@ -115,4 +115,22 @@ export const UNSEEN: readonly UnseenBug[] = [
 `,
     because: 'covered by the refusal in doubt: what is not found is answered with an unknown effect',
   },
+  {
+    name: 'topic-of-any-buckets',
+    rule: 'a topic comes to be only for the buckets that its heads know',
+    file: 'shared/service/store-topic.ts',
+    find: '  const { applied } = await deps.documents.transact([put, ...bucketsOf(nodes)])\n',
+    replace: '  const { applied } = await deps.documents.transact([put])\n',
+    because:
+      'not shown yet: of thousands of seeds one showed it, which the draws have left; service-new-heads.test.ts does',
+  },
+  {
+    name: 'reported-copy-not-looked-at',
+    rule: 'a copy is given up only when the controller misses it, too',
+    file: 'shared/service/lost-copies.ts',
+    find: '    if (isBad !== true) return isBad === false\n',
+    replace: '',
+    because:
+      'not shown yet: of thousands of seeds two showed it, which the draws have left; service-lost-copies.test.ts does',
+  },
 ]

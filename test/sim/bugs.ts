@@ -628,18 +628,4 @@ const validBatches = (entries) =>
     find: '  if (lastBaseOffset < endOffset) return state\n',
     replace: '  if (endOffset >= -1) return state\n',
   },
-  {
-    name: 'topic-of-any-buckets',
-    rule: 'a topic comes to be only for the buckets that its heads know',
-    file: 'shared/service/store-topic.ts',
-    find: '  const { applied } = await deps.documents.transact([put, ...bucketsOf(nodes)])\n',
-    replace: '  const { applied } = await deps.documents.transact([put])\n',
-  },
-  {
-    name: 'reported-copy-not-looked-at',
-    rule: 'a copy is given up only when the controller misses it, too',
-    file: 'shared/service/lost-copies.ts',
-    find: '    if (isBad !== true) return isBad === false\n',
-    replace: '',
-  },
 ]
