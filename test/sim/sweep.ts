@@ -75,6 +75,9 @@ export async function sweep(asked: {
   return failures.seeds.size === 0 && done === seeds && missed.length === 0
 }
 
+/** Handlers that crashed never end, and hold on to what they knew: about a megabyte for each seed. */
+const SEEDS_PER_PROCESS = 500
+
 /** The seeds, and at the end those that are run once more. */
 function seedsOf(from: number, seeds: number): Iterator<number> {
   const all = Array.from({ length: seeds }, (_, index) => from + index)
@@ -98,17 +101,15 @@ interface Work {
   readonly note: (report: SeedReport) => void
 }
 
-/** Processes, one after the other, that take seeds from the queue until none is left; another one where one dies. */
+/** Processes, one after the other, that take seeds from the queue until none is left. */
 async function runWorker(work: Work, died: (seed: number, why: string) => void): Promise<void> {
-  for (let next = work.queue.next(); next.done !== true; ) {
+  for (let next = work.queue.next(); next.done !== true; next = work.queue.next()) {
     const lost = await runProcess(next.value, work)
-    if (lost === undefined) return
-    died(lost.seed, lost.why)
-    next = work.queue.next()
+    if (lost !== undefined) died(lost.seed, lost.why)
   }
 }
 
-/** The seed at which the process died, and how; undefined once the queue is empty. */
+/** The seed at which the process died, and how; undefined once it has had its share, or the queue is empty. */
 function runProcess(
   first: number,
   { queue, plant, note }: Work,
@@ -120,6 +121,7 @@ function runProcess(
   let seed: number | undefined = first
   let isSilent = false
   let complaint = ''
+  let ran = 0
   const silence = setTimeout(() => {
     isSilent = true
     child.kill('SIGKILL')
@@ -133,8 +135,8 @@ function runProcess(
   createInterface({ input: child.stdout }).on('line', (line) => {
     silence.refresh()
     note(JSON.parse(line))
-    const next = queue.next()
-    seed = next.done === true ? undefined : next.value
+    ran += 1
+    seed = ran < SEEDS_PER_PROCESS ? queue.next().value : undefined
     if (seed === undefined) child.stdin.end()
     else child.stdin.write(`${seed}\n`)
   })
