@@ -29,6 +29,8 @@ const WRITE_DOCUMENTS = ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:De
 const ALL_DOCUMENTS = [...READ_DOCUMENTS, ...WRITE_DOCUMENTS]
 /** A transaction may check a document that it does not write. */
 const CHECK_DOCUMENTS = 'dynamodb:ConditionCheckItem'
+/** Where topics are made: their document is put if the storage nodes are as their heads know them. */
+const MAKE_TOPICS = [...ALL_DOCUMENTS, CHECK_DOCUMENTS]
 /** The first start puts the object that names a bucket, and every start reads it. */
 const REGISTER = ['s3:PutObject', 's3:GetObject'] as const
 
@@ -52,7 +54,7 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
   /** Appends update heads and put pages; a topic made on the way puts heads, and deletes them when another was faster. What an in-sync replica lacks it copies, a little at a time. */
   produce: {
     ...NOTHING_ELSE,
-    table: ALL_DOCUMENTS,
+    table: MAKE_TOPICS,
     walObjects: COPY,
     incarnationObject: REGISTER,
     invokes: ['controller', 'background'],
@@ -77,7 +79,7 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
   /** Makes, fences and deletes topics, and elects leaders as an operator asks, with a look at the nodes; records are none of its business. */
   admin: {
     ...NOTHING_ELSE,
-    table: ALL_DOCUMENTS,
+    table: MAKE_TOPICS,
     incarnationObject: REGISTER,
     canaryObject: ['s3:PutObject'],
     invokes: ['controller', 'background'],
@@ -85,17 +87,18 @@ export const GRANTS: { readonly [group in LambdaGroup]: Grants } = {
   /** The REST dialect produces and fetches. */
   rest: {
     ...NOTHING_ELSE,
-    table: ALL_DOCUMENTS,
+    table: MAKE_TOPICS,
     walObjects: COPY,
     incarnationObject: REGISTER,
     invokes: ['controller', 'background'],
   },
-  /** Elects, finishes deletions and has members of groups expire, as the index says; it writes to a node that somebody could not write to, but no records. */
+  /** Elects, finishes deletions and has members of groups expire, as the index says; it writes to a node that somebody could not write to, but no records, of which it reads those that a reader missed. */
   controller: {
     ...NOTHING_ELSE,
     table: ALL_DOCUMENTS,
     groupDocuments: [CHECK_DOCUMENTS],
     dueIndex: ['dynamodb:Query'],
+    walObjects: ['s3:GetObject'],
     incarnationObject: REGISTER,
     canaryObject: ['s3:PutObject'],
     invokes: ['controller', 'background'],

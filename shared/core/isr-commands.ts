@@ -134,7 +134,7 @@ export function replaceReplica(head: Head, lost: string, successor: string, nowM
 
 /**
  * A replica's copy at `fromOffset` is gone or damaged: it holds what is below, and is given the rest anew. Not for the leader,
- * which is fenced first; a partition may be without one here.
+ * whose place another one takes first; a partition may be without one here.
  */
 export function loseCopies(head: Head, replica: string, fromOffset: number, nowMs: number): UpdatePlan {
   const isr = head.isr.filter((other) => other !== replica)

@@ -21,6 +21,7 @@ export interface RemovedMarker {
  * What a truncation makes of the producers and open transactions in a head. A producer's next sequence is the first one
  * that was removed, so that its retry is taken again and none is taken twice; its last batch is the one before. Where the
  * tail does not have that any more it is known to lie below the new end: enough to find it, and to move the producer out.
+ * Of a log that is empty then nobody is known: who has no last batch could never leave the head.
  */
 export function rollBack(head: Head, truncation: Truncation): readonly Change[] {
   return [...rollBackProducers(head, truncation), ...rollBackTransactions(head, truncation.logEndOffset, [])]
@@ -63,9 +64,10 @@ function rollBackProducers(head: Head, { logEndOffset, removed }: Truncation): r
     const before = kept.findLast((batch) => producerOf(batch) === producer)
     const offset = ['producerOffsets', producer]
     const lastBaseOffset = before?.baseOffset ?? logEndOffset - 1
+    if (lastBaseOffset < 0) return [remove(['producers', producer]), remove(offset)]
     return [
       set(['producers', producer], packProducerState({ producerEpoch, nextSequence })),
-      lastBaseOffset < 0 ? remove(offset) : set(offset, lastBaseOffset),
+      set(offset, lastBaseOffset),
     ]
   })
 }

@@ -14,9 +14,12 @@ export const LIMITS = {
   /** Polls of a head by an idempotent batch that came too early; five in flight settle well within it. */
   earlyArrivalMs: 500,
   earlyArrivalPollMs: 20,
-  /** How long an append waits for room in a head that is full of producers, and how often it looks: 8 find it at each look. */
+  /** Tries of a write by which one append makes room in a head that is full of producers, however often it needs it. */
+  maxSpillTries: 3,
+  /** How long an append waits for room in a head that is full of producers; it looks at any time between the two others. */
   spillWaitMs: 500,
   spillPollMs: 20,
+  maxSpillPollMs: 80,
   /** Time-out of one PUT, and how often it is tried: the second time on a new connection. */
   putTimeoutMs: 1500,
   putTries: 2,

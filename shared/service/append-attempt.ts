@@ -11,6 +11,7 @@ import { findReference } from './find-batch.ts'
 import { partitionName, requireHead, updateHead } from './heads.ts'
 import type { ProduceTerms } from './prepare-batch.ts'
 import { readSpilledProducer } from './spill-producer.ts'
+import { spilledState } from './spilled-state.ts'
 import type { CopiedBatch } from './wal-copies.ts'
 
 /** An append under way: what it is, and what was learnt so far. */
@@ -42,7 +43,11 @@ export async function judgeUnknownProducer({ deps, copied, head }: Appending): P
   const producer = producerKey(sequence.producerId)
   if (head.producers[producer] !== undefined) return undefined
   const spilled = await readSpilledProducer(deps, copied.batch.partition, producer)
-  return explainState(spilled?.state, { sequence, recordCount: copied.batch.header.recordCount })
+  const state =
+    spilled === undefined
+      ? undefined
+      : await spilledState(deps, copied.batch.partition, head, { producer, spilled })
+  return explainState(state, { sequence, recordCount: copied.batch.header.recordCount })
 }
 
 /** Judges the batch's sequence by `appending.head`, or by the producer's own document; undefined when it may be the next one. */

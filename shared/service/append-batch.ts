@@ -19,7 +19,7 @@ import { makeRoom } from './make-room.ts'
 import { pageTailWhenDue } from './page-tail.ts'
 import type { ProduceTerms } from './prepare-batch.ts'
 import { asKafkaError } from './rows.ts'
-import { makeRoomForProducer } from './spill-producer.ts'
+import { makeRoomForProducer, type SpillBudget } from './spill-producer.ts'
 import { wakeCatchUp } from './wake.ts'
 import { type CopiedBatch, placeInWal } from './wal-copies.ts'
 
@@ -70,6 +70,7 @@ export async function appendBatch(
 
 async function appendUntilDone(appending: Appending): Promise<Appended | undefined> {
   const { deps } = appending
+  const budget: SpillBudget = { triesLeft: deps.limits.maxSpillTries }
   for (let tries = 0; tries < deps.limits.maxAppendTries; tries += 1) {
     const outcome = await attempt(appending)
     switch (outcome.because) {
@@ -87,7 +88,7 @@ async function appendUntilDone(appending: Appending): Promise<Appended | undefin
       }
       default:
         if (outcome.because === 'error' || tries + 1 < deps.limits.maxAppendTries) {
-          await prepareNextTry(appending, outcome)
+          await prepareNextTry(appending, outcome, budget)
         }
     }
   }
@@ -130,6 +131,7 @@ async function afterAppend({ deps, copied, terms }: Appending, { head, batch }: 
 async function prepareNextTry(
   appending: Appending,
   refusal: Exclude<Refusal, { because: 'applied' | 'gone' | 'duplicate' }>,
+  budget: SpillBudget,
 ): Promise<void> {
   const { deps, terms, copied } = appending
   const { partition } = copied.batch
@@ -149,6 +151,7 @@ async function prepareNextTry(
       appending.head = await makeRoomForProducer(deps, partition, appending.head, {
         producerId: copied.batch.header.producerId,
         timeoutMs: terms.timeoutMs,
+        budget,
       })
       return
     case 'moved':

@@ -1,3 +1,4 @@
+import { nodeOf, replicaName } from '../core/head.ts'
 import { type Item, set } from '../core/update-plan.ts'
 import type {
   CreatedPartitions,
@@ -10,9 +11,20 @@ import { checkTopicName } from '../protocol/names.ts'
 import { isBeingDeleted } from '../store/items/topic-item.ts'
 import { topicKey } from '../store/keys.ts'
 import { updateDocument } from '../store/update.ts'
+import { concurrently } from './concurrent.ts'
+import { underLease } from './controller.ts'
 import type { Deps } from './deps.ts'
-import { type NewHeads, partitionsFrom, putHeads, reconcileNewHeads, removeHeads } from './new-heads.ts'
+import { readHead } from './heads.ts'
+import {
+  addHeads,
+  bucketsOf,
+  type NewHeads,
+  partitionsFrom,
+  reconcileNewHeads,
+  removeHeads,
+} from './new-heads.ts'
 import { readNodes } from './nodes.ts'
+import { reconcileEach } from './reconcile-each.ts'
 import { rowOf } from './rows.ts'
 import { settlePartitions } from './settle-min-isr.ts'
 import { changeTopic, existingTopic, type Topic } from './topics.ts'
@@ -67,8 +79,10 @@ async function storeCount(deps: Deps, wanted: Wanted, validateOnly: boolean) {
       if (last !== undefined && topic.partitionCount === count) return undefined
       checkIsIncrease(topic, wanted)
       if (validateOnly) return undefined
-      attempts.push(await putAll(deps, { ...topic, partitionCount: count }, topic.partitionCount))
-      return { plan: changeTopic(topic, [set(['partitionCount'], count)]) }
+      const attempt = await putAll(deps, { ...topic, partitionCount: count }, topic.partitionCount)
+      attempts.push(attempt)
+      const plan = changeTopic(topic, [set(['partitionCount'], count)])
+      return { plan, onlyIf: bucketsOf(attempt.nodes) }
     })
     return { topic: existingTopic(name, item), attempt: attempts.at(-1) }
   } finally {
@@ -84,14 +98,53 @@ async function removeUnlessThere(deps: Deps, last: Attempt, stored: Item | undef
   throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic was deleted topic=${name}`)
 }
 
-/** Heads that are there are of a request that failed or still runs: they may know another min.insync.replicas. */
+/**
+ * Heads that are there are of a request that failed or still runs: they may know another min.insync.replicas, and buckets
+ * that are exchanged by now.
+ */
 async function putAll(deps: Deps, topic: Topic, first: number): Promise<Attempt> {
   const heads = { topic, partitions: partitionsFrom(topic, first), nodes: await readNodes(deps) }
-  const found = await putHeads(deps, heads)
+  const found = await addOrRemove(deps, heads)
+  await renameReplicas(deps, heads, found)
   if (await settlePartitions(deps, topic, found)) return { ...heads, found }
   throw new KafkaError(
     'KAFKA_STORAGE_ERROR',
     `partitions that were begun before do not have the topic's min.insync.replicas yet topic=${topic.name}`,
+  )
+}
+
+/** What others put just before the deletion of the topic began is removed with it or here. */
+async function addOrRemove(deps: Deps, heads: NewHeads): Promise<readonly number[]> {
+  try {
+    return await addHeads(deps, heads)
+  } catch (error) {
+    const isGone = error instanceof KafkaError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (isGone) await removeHeads(deps, heads)
+    throw error
+  }
+}
+
+/** No walk of the controller comes by heads that their topic does not count: whoever is about to count them tells them. */
+async function renameReplicas(
+  deps: Deps,
+  { topic, nodes }: NewHeads,
+  found: readonly number[],
+): Promise<void> {
+  const partitions = found.map((partitionIndex) => ({ topic, partitionIndex }))
+  const heads = await concurrently(partitions, deps.limits.parallelDocuments, (partition) =>
+    readHead(deps, partition),
+  )
+  const isCurrent = (replica: string) => {
+    const node = nodes.get(nodeOf(replica))
+    return node !== undefined && replicaName(nodeOf(replica), node.incarnation) === replica
+  }
+  const stale = partitions.filter((_, position) => heads[position]?.replicas.every(isCurrent) === false)
+  if (stale.length === 0) return
+  const failures = await underLease(deps, (control) => reconcileEach(control, stale))
+  if (failures === 0) return
+  throw new KafkaError(
+    'KAFKA_STORAGE_ERROR',
+    `partitions that were begun before do not know of a storage node's bucket yet topic=${topic.name}`,
   )
 }
 

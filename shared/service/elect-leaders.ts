@@ -81,24 +81,30 @@ async function electUnclean(deps: Deps, rows: readonly Row[]): Promise<readonly 
 }
 
 async function electAnyone(control: Control, partition: Partition, known: Head): Promise<Head> {
+  refuseInVain(control, partition, known)
   await control.renew()
   let hasWritten = false
   const onWrite = () => {
     hasWritten = true
   }
-  const head = await reconcilePartition(control, partition, { uncleanAllowed: true, onWrite }).catch(
-    (error: unknown) => {
+  const head = await reconcilePartition(control, partition, { uncleanAllowed: true, onWrite })
+    .then((left) => {
+      if (left?.leader === undefined) throw nobodyEligible(partition)
+      return left
+    })
+    .catch((error: unknown) => {
       throw hasWritten ? withEffect(error) : error
-    },
-  )
-  if (head?.leader === undefined) {
-    throw new KafkaError(
-      'ELIGIBLE_LEADERS_NOT_AVAILABLE',
-      `no replica is on a live node partition=${partitionName(partition)}`,
-    )
-  }
+    })
+  // Of that epoch there was neither a fence nor an election.
   if (known.leader !== undefined && head.leaderEpoch === known.leaderEpoch) throw notNeeded(partition)
   return head
+}
+
+/** Judges before anything is written, not even the fence: an answer that says so has no effect. */
+function refuseInVain({ nodes }: Control, partition: Partition, { leader, replicas }: Head): void {
+  if (leader !== undefined && isOnLiveNode(leader, nodes)) throw notNeeded(partition)
+  // A bucket that the head does not know yet is elected under its new name, so the node alone counts.
+  if (!replicas.some((replica) => nodes.get(nodeOf(replica))?.state === 'UP')) throw nobodyEligible(partition)
 }
 
 /** The fence, or all of the election, was answered before this failed: no definite answer can be given. */
@@ -127,6 +133,13 @@ async function everyPartition(deps: Deps) {
     topicId,
     partitions: Array.from({ length: partitionCount }, (_, partitionIndex) => ({ partitionIndex })),
   }))
+}
+
+function nobodyEligible(partition: Partition): KafkaError {
+  return new KafkaError(
+    'ELIGIBLE_LEADERS_NOT_AVAILABLE',
+    `no replica is on a live node partition=${partitionName(partition)}`,
+  )
 }
 
 function notNeeded(partition: Partition): KafkaError {

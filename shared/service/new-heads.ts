@@ -2,10 +2,11 @@ import { newHead, replicaName } from '../core/head.ts'
 import { dueShardOf, placeReplicas } from '../core/placement.ts'
 import { isOnLiveNode } from '../core/reconcile.ts'
 import type { StorageNode } from '../core/storage-node.ts'
-import { present, set, type UpdatePlan } from '../core/update-plan.ts'
-import { assert } from '../protocol/kafka-error.ts'
+import { absent, equal, present, set, type UpdatePlan } from '../core/update-plan.ts'
+import { assert, KafkaError } from '../protocol/kafka-error.ts'
+import type { Action } from '../store/document-store.ts'
 import { encodeHead } from '../store/items/head-item.ts'
-import { headKey } from '../store/keys.ts'
+import { headKey, nodeKey, topicKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
 import { updateHead } from './heads.ts'
@@ -24,6 +25,19 @@ export interface NewHeads {
   readonly nodes: Nodes
 }
 
+/**
+ * What must hold when the topic's document comes to count the heads: every storage node has the bucket that they know. An
+ * exchanged bucket is told to all heads of all topics, and later than that to none: a head that knew an older one would take
+ * appends that its replicas are then held not to have.
+ */
+export function bucketsOf(nodes: Nodes): readonly Action[] {
+  return [...nodes].map(([nodeId, { incarnation }]) => ({
+    action: 'check',
+    key: nodeKey(nodeId),
+    checks: [equal(['incarnation'], incarnation)],
+  }))
+}
+
 /** Every partition of a topic from `first` on. */
 export function partitionsFrom(topic: Topic, first: number): readonly number[] {
   const count = Math.max(0, topic.partitionCount - first)
@@ -31,20 +45,44 @@ export function partitionsFrom(topic: Topic, first: number): readonly number[] {
 }
 
 /**
- * Puts a head for each of these partitions that has none; answers the partitions that had one. Replicas are named by the
- * bucket that their node has now, and those whose node is not UP are out of the ISR from the start. Each is due soon: it
- * may not know of a node that changes now, and who puts it may die.
+ * Puts the heads of a topic that nobody can know yet. Replicas are named by the bucket that their node has now, and those
+ * whose node is not UP are out of the ISR from the start. Each is due soon: it may not know of a node that changes now, and
+ * who puts it may die.
  */
-export async function putHeads(
-  deps: Deps,
-  { topic, partitions, nodes }: NewHeads,
-): Promise<readonly number[]> {
-  const put = await concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
+export async function putHeads(deps: Deps, { topic, partitions, nodes }: NewHeads): Promise<void> {
+  await concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
     await deps.clock.giveWay()
     const head = encodeHead(headOf(deps, { topic, partitionIndex, nodes }))
     return deps.documents.put(headKey(topic.topicId, partitionIndex), head, 'absent')
   })
-  return partitions.filter((_, position) => put[position]?.applied === false)
+}
+
+/**
+ * Puts a head for each of these partitions that has none, as long as the topic is there: a put that arrives late must not
+ * bring one back that went with it. Answers the partitions that had one.
+ *
+ * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when the topic is not there any more
+ */
+export async function addHeads(
+  deps: Deps,
+  { topic, partitions, nodes }: NewHeads,
+): Promise<readonly number[]> {
+  const isThere: Action = {
+    action: 'check',
+    key: topicKey(topic.name),
+    checks: [equal(['topicId'], topic.topicId), absent(['deletedAtMs'])],
+  }
+  const isNew = await concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
+    await deps.clock.giveWay()
+    const key = headKey(topic.topicId, partitionIndex)
+    // In a transaction, one that is at work would be in the way of its appends.
+    if ((await deps.documents.get(key, 'strong')) !== undefined) return false
+    const item = encodeHead(headOf(deps, { topic, partitionIndex, nodes }))
+    const verdict = await deps.documents.transact([{ action: 'put', key, item, expected: 'absent' }, isThere])
+    if (!verdict.applied && !verdict.refused.includes(0)) throw topicIsGone(topic)
+    return verdict.applied
+  })
+  return partitions.filter((_, position) => isNew[position] === false)
 }
 
 /** Removes heads that nobody can know. One that cannot be removed does no harm, and must not hide why it was to go. */
@@ -82,6 +120,10 @@ export async function reconcileNewHeads(
   if (typeof row !== 'number')
     deps.log.warn('new heads may not know of a node', { topic: topic.name, ...row })
   await deps.tasks.trigger({ task: 'controller' })
+}
+
+function topicIsGone({ name }: Topic): KafkaError {
+  return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic was deleted topic=${name}`)
 }
 
 /** Of a head that is there: a deleted one must not come back. */

@@ -20,12 +20,13 @@ const BOTH = [
 ]
 
 const ALL_DOCUMENTS = ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem']
+const MAKE_TOPICS = ['ConditionCheckItem', ...ALL_DOCUMENTS]
 const BOTH_TASKS = ['background', 'controller']
 
 /** What roles may do, by group and store: a new grant shows here. */
 const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } = {
   produce: {
-    table: ALL_DOCUMENTS,
+    table: MAKE_TOPICS,
     wal: ['GetObject', 'PutObject'],
     incarnation: ['GetObject', 'PutObject'],
     invokes: BOTH_TASKS,
@@ -47,14 +48,14 @@ const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } =
     mode: 'ReadOnly',
   },
   admin: {
-    table: ALL_DOCUMENTS,
+    table: MAKE_TOPICS,
     incarnation: ['GetObject', 'PutObject'],
     canary: ['PutObject'],
     invokes: BOTH_TASKS,
     mode: 'ReadWrite',
   },
   rest: {
-    table: ALL_DOCUMENTS,
+    table: MAKE_TOPICS,
     wal: ['GetObject', 'PutObject'],
     incarnation: ['GetObject', 'PutObject'],
     invokes: BOTH_TASKS,
@@ -64,6 +65,7 @@ const GRANTED: { readonly [group in (typeof LAMBDA_GROUPS)[number]]: Granted } =
     table: ALL_DOCUMENTS,
     groups: ['ConditionCheckItem'],
     due: ['Query'],
+    wal: ['GetObject'],
     incarnation: ['GetObject', 'PutObject'],
     canary: ['PutObject'],
     invokes: BOTH_TASKS,

@@ -33,19 +33,28 @@ export async function corpus(): Promise<readonly Past[]> {
   return files.flatMap((text) => JSON.parse(text) as Past[])
 }
 
-/** Checks the target with so many inputs; rejects with the smallest one found that breaks it, in base64. */
+/** Checks the target with so many inputs; rejects with a report of the smallest one found that breaks it. */
 export async function fuzz(
   { seeds, check, name }: Target,
-  options: { readonly runs: number; readonly seed?: number | undefined },
+  options: { readonly runs: number; readonly seed?: number | undefined; readonly again?: string },
 ): Promise<void> {
-  const property = fc.asyncProperty(anyInput(seeds), async (bytes) => {
-    try {
-      await check(bytes)
-    } catch (cause) {
-      const said = cause instanceof Error ? cause.stack : String(cause)
-      throw new Error(`target=${name} base64=${Buffer.from(bytes).toString('base64')} ${said}`)
-    }
-  })
-  const { runs: numRuns, seed } = options
-  await fc.assert(property, { numRuns, includeErrorInReport: true, ...(seed === undefined ? {} : { seed }) })
+  const property = fc.asyncProperty(anyInput(seeds), async (bytes) => check(bytes))
+  const { runs: numRuns, seed, again } = options
+  const found = await fc.check(property, { numRuns, ...(seed === undefined ? {} : { seed }) })
+  if (!found.failed) return
+  const [bytes = new Uint8Array(0)] = found.counterexample ?? []
+  const cause = found.errorInstance
+  throw new Error(
+    [
+      `${name} broke after ${found.numRuns} runs: ${cause instanceof Error ? cause.stack : String(cause)}`,
+      ...brokenBy(name, bytes),
+      `  again: ${again ?? `--seed ${found.seed >>> 0}, as many runs`}`,
+    ].join('\n'),
+  )
+}
+
+/** The input, and what keeps it: the corpus is tried by every run, before anything is drawn. */
+function brokenBy(target: string, bytes: Uint8Array): readonly string[] {
+  const past: Past = { target, why: '…', base64: Buffer.from(bytes).toString('base64') }
+  return [`  to keep it, say why and add to test/fixtures/corpus/decoders.json: ${JSON.stringify(past)}`]
 }

@@ -1,48 +1,73 @@
-import { parseArgs } from 'node:util'
-import { corpus, fuzz, PURE_TARGETS } from './fuzz.ts'
+import { MAX_SEED, optionsOf } from '../support/options.ts'
+import { corpus, fuzz, type Past, PURE_TARGETS } from './fuzz.ts'
 import { httpTargets } from './http-targets.ts'
 import { socketTarget } from './socket-target.ts'
+import type { Target } from './target.ts'
 
-const USAGE = `usage: npm run fuzz -- [--runs N] [--seed N] [--target NAME]
-`
+const service = httpTargets()
+const socket = socketTarget()
+/** Of the targets with a service a tenth of the runs, since each is a whole request. */
+const TARGETS = [
+  ...PURE_TARGETS.map((target) => ({ target, oneIn: 1 })),
+  ...[...service.targets, socket.target].map((target) => ({ target, oneIn: 10 })),
+]
 
-const { values } = parseArgs({
+const values = optionsOf({
+  command: 'npm run fuzz --',
+  about: `Gives every decoder and the HTTP surface what once did harm (test/fixtures/corpus), then new inputs. Exit 1 when one
+of them answers what it must not.`,
   options: {
-    runs: { type: 'string', default: '20000' },
-    seed: { type: 'string', default: String(crypto.getRandomValues(new Uint16Array(1))[0] ?? 0) },
-    target: { type: 'string' },
-    help: { type: 'boolean', default: false },
+    runs: {
+      takes: 'number',
+      min: 1,
+      max: 1e9,
+      default: 20_000,
+      help: 'inputs for each target, a tenth where each is a request',
+    },
+    seed: { takes: 'number', min: 0, max: MAX_SEED, help: 'draws the same inputs again; else it is drawn' },
+    target: {
+      takes: 'names',
+      of: 'target',
+      known: TARGETS.map(({ target }) => target.name),
+      help: 'this one',
+    },
   },
 })
 
-if (values.help) process.stdout.write(USAGE)
-else await main(Number(values.runs), Number(values.seed))
+await main(values.runs, values.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0)
 
-/** What once did harm first, then new inputs; of the targets with a service a tenth, since each is a whole request. */
+/** What once did harm first, then new inputs. */
 async function main(runs: number, seed: number): Promise<void> {
   console.log(`seed ${seed}`)
-  const service = httpTargets()
-  const socket = socketTarget()
-  const isMeant = ({ name }: { readonly name: string }) =>
-    values.target === undefined || values.target === name
-  const all = [
-    ...PURE_TARGETS.map((target) => ({ target, runs })),
-    ...[...service.targets, socket.target].map((target) => ({ target, runs: Math.ceil(runs / 10) })),
-  ].filter(({ target }) => isMeant(target))
+  const meant = TARGETS.filter(({ target }) => values.target?.includes(target.name) ?? true)
   const past = await corpus()
-  for (const { target, runs } of all) {
+  let broken = 0
+  for (const { target, oneIn } of meant) {
     const startedMs = performance.now()
+    const own = Math.ceil(runs / oneIn)
+    const again = `npm run fuzz -- --target ${target.name} --runs ${runs} --seed ${seed}`
     try {
-      for (const { base64 } of past.filter((input) => input.target === target.name)) {
-        await target.check(Buffer.from(base64, 'base64'))
+      for (const { base64, why } of past.filter((input) => input.target === target.name)) {
+        await checkPast(target, { base64, why })
       }
-      await fuzz(target, { runs, seed })
-      console.log(`${target.name}: ${runs} runs, ${Math.round(performance.now() - startedMs)} ms`)
+      await fuzz(target, { runs: own, seed, again })
+      console.log(`${target.name}: ${own} runs, ${Math.round(performance.now() - startedMs)} ms`)
     } catch (error) {
-      process.exitCode = 1
-      console.log(`${target.name} broke: ${error instanceof Error ? error.message : error}`)
+      broken += 1
+      console.log(error instanceof Error ? error.message : error)
     }
   }
+  console.log(`${meant.length} targets, ${broken} broke`)
+  process.exitCode = broken > 0 ? 1 : 0
   await service.close()
   await socket.close()
+}
+
+async function checkPast(target: Target, { base64, why }: Pick<Past, 'base64' | 'why'>): Promise<void> {
+  try {
+    await target.check(Buffer.from(base64, 'base64'))
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.stack : String(cause)
+    throw new Error(`${target.name} does harm again with ${why}: ${said}\n  base64: ${base64}`)
+  }
 }

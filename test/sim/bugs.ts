@@ -805,4 +805,11 @@ const validBatches = (entries) =>
     find: '  if (isMember(group, memberId) && mayStay && offersSame(view.own, command.protocols))\n',
     replace: '  if (isMember(group, memberId) && !mayStay && offersSame(view.own, command.protocols))\n',
   },
+  {
+    name: 'spilled-producer-not-rolled-back',
+    rule: '▲ C8: a truncation rolls back the producers that left the head, too',
+    file: 'shared/service/spilled-state.ts',
+    find: '  if (lastBaseOffset < endOffset) return state\n',
+    replace: '  if (endOffset >= -1) return state\n',
+  },
 ]

@@ -12,6 +12,7 @@ import type { Key } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 import type { Task } from '../../shared/store/task-trigger.ts'
 import type { Configuration } from './configuration.ts'
+import { type LostObjects, newLostObjects } from './lost-objects.ts'
 import { type MemoryDocuments, memoryDocuments } from './memory-documents.ts'
 import {
   type Exercised,
@@ -45,10 +46,12 @@ export interface Cluster {
   readonly nodes: ReadonlyMap<number, ObjectStore>
   readonly topics: Topics
   readonly nodeStates: Map<number, NodeState>
+  readonly lostObjects: LostObjects
   /** Those that take requests now; a crashed one is replaced. */
   readonly environments: readonly Environment[]
   /** No faults and no disasters from now on; everything is well. */
   heal(): void
+  isHealed(): boolean
   /** The environment dies: whoever waits for it waits for ever. Another one takes its place. */
   crash(environment: Environment): void
   freeze(environment: Environment, ms: number): void
@@ -78,6 +81,8 @@ const NO_FAULTS = {
   taskDoubled: 0,
 }
 const NODES = 3
+/** What clients tell of themselves. */
+const OUTCOME = /^(send|poll|end-offset) /
 
 /** A cluster that was just started. */
 export async function newCluster(configuration: Configuration, scheduler: Scheduler): Promise<Cluster> {
@@ -90,7 +95,8 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     Uint8Array.from({ length: count }, () => scheduler.random.integer(0, 255))
   const { clusterId } = await bootCluster({ documents, nodes, clock: stillClock(scheduler), randomBytes })
   const exercised: Exercised = {}
-  const nodeStates = new Map<number, NodeState>()
+  const { note } = scheduler
+  const nodeStates = newNodeStates(note)
   const locations = new Map([...nodes].map(([nodeId, { location }]) => [location, nodeId]))
   const bugs: string[] = []
   let rates = configuration.rates
@@ -99,6 +105,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   const count = (what: string) => {
     exercised[what] = (exercised[what] ?? 0) + 1
   }
+  const lostObjects = newLostObjects(count)
   const topics = newTopics({ count, steps: scheduler.steps })
   const wires: Wires = {
     scheduler,
@@ -130,7 +137,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       crashed: false,
       frozenUntilMs: 0,
       skewMs: anySkewMs(),
-      cutOff: new Set(),
+      cutOff: newCutOff(`e${made}`, note),
       deps: undefined as unknown as Deps,
     }
     const deps: Deps = {
@@ -139,7 +146,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
       nodes: new Map(
         [...nodes].map(([nodeId, store]) => [
           nodeId,
-          simulatedNode(wires, environment, { nodeId, store, locations }),
+          simulatedNode(wires, environment, { nodeId, store: lostObjects.seen(nodeId, store), locations }),
         ]),
       ),
       tasks: { trigger: async (task) => trigger(task) },
@@ -171,6 +178,7 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
         if (isHealed || !workers.has(environment)) return
         environment.crashed = true
         count('F6 background crash')
+        note(`disaster: crash of ${environment.name}`)
       })
     }
     if (configuration.disasters.freeze > 0 && !isHealed && scheduler.chance(12)) {
@@ -178,9 +186,11 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
         if (isHealed || !workers.has(environment)) return
         environment.frozenUntilMs = scheduler.nowMs() + freezeMs(scheduler)
         count('F7 background freeze')
+        note(`disaster: freeze of ${environment.name} until ${environment.frozenUntilMs}`)
       })
     }
     const { deps } = environment
+    note(`${environment.name} begins ${task === 'tick' ? task : JSON.stringify(task)}`)
     const work =
       task === 'tick'
         ? controllerTick(deps)
@@ -197,10 +207,14 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
   const trigger = (task: Task) => {
     if (scheduler.chance(rates.taskLost)) {
       count('F9 task lost')
+      note(`fault: F9 task lost: ${JSON.stringify(task)}`)
       return
     }
     const times = scheduler.chance(rates.taskDoubled) ? 2 : 1
-    if (times === 2) count('F8 task doubled')
+    if (times === 2) {
+      count('F8 task doubled')
+      note(`fault: F8 task doubled: ${JSON.stringify(task)}`)
+    }
     for (let time = 0; time < times; time += 1) {
       scheduler.after(scheduler.random.integer(5, 60), `task ${task.task}`, () => runTask(task))
     }
@@ -217,32 +231,45 @@ export async function newCluster(configuration: Configuration, scheduler: Schedu
     nodes,
     topics,
     nodeStates,
+    lostObjects,
     environments,
     heal: () => {
+      note('all is healed: no fault and no disaster from now on')
       rates = NO_FAULTS
       isHealed = true
       nodeStates.clear()
       for (const environment of environments) environment.cutOff.clear()
     },
+    isHealed: () => isHealed,
     crash: (environment) => {
       environment.crashed = true
-      environments[environments.indexOf(environment)] = newEnvironment()
+      const next = newEnvironment()
+      environments[environments.indexOf(environment)] = next
       count('F6 crash')
+      note(`disaster: crash of ${environment.name}; ${next.name} takes its place`)
     },
     freeze: (environment, ms) => {
       environment.frozenUntilMs = scheduler.nowMs() + ms
-      environments[environments.indexOf(environment)] = newEnvironment()
+      const next = newEnvironment()
+      environments[environments.indexOf(environment)] = next
       count('F7 freeze')
+      note(`disaster: freeze of ${environment.name} for ${ms} ms; ${next.name} takes its place`)
     },
     clockJumps: (environment) => {
       environment.skewMs = anySkewMs()
       count('F13 clock jumps')
+      note(`disaster: clock of ${environment.name} is off by ${environment.skewMs} ms now`)
     },
     wipe: (nodeId) => {
       buckets.get(`memory-${nodeId}`)?.clear()
+      lostObjects.wiped(nodeId)
       count('F11 node wiped')
+      note(`disaster: node ${nodeId} loses all its data`)
     },
-    count,
+    count: (what) => {
+      count(what)
+      if (!OUTCOME.test(what)) note(`counted: ${what}`)
+    },
     onWrite: () => undefined,
     bugs,
   }
@@ -265,6 +292,36 @@ function configsOf({ minIsr, groups }: Configuration): ClusterConfigs {
     'group.initial.rebalance.delay.ms': groups.initialDelayMs,
     'offsets.retention.minutes': groups.retentionMinutes,
   }
+}
+
+/** Which nodes are not well; the trace is told. */
+function newNodeStates(note: Scheduler['note']): Map<number, NodeState> {
+  const states = new Map<number, NodeState>()
+  const { set, delete: forget } = Map.prototype
+  states.set = (nodeId, state) => {
+    note(`disaster: node ${nodeId} ${state}`)
+    return set.call(states, nodeId, state)
+  }
+  states.delete = (nodeId) => {
+    note(`node ${nodeId} is well`)
+    return forget.call(states, nodeId)
+  }
+  return states
+}
+
+/** Which nodes one environment does not reach; the trace is told. */
+function newCutOff(name: string, note: Scheduler['note']): Set<number> {
+  const nodes = new Set<number>()
+  const { add, delete: forget } = Set.prototype
+  nodes.add = (nodeId) => {
+    note(`disaster: ${name} does not reach node ${nodeId}`)
+    return add.call(nodes, nodeId)
+  }
+  nodes.delete = (nodeId) => {
+    note(`${name} reaches node ${nodeId}`)
+    return forget.call(nodes, nodeId)
+  }
+  return nodes
 }
 
 /** Mostly as long as a failover takes; now and then longer than anything else. */

@@ -97,6 +97,7 @@ export function newCompany(cluster: Cluster): Company {
       operation.completedAt = scheduler.steps()
       operation.type = type
       cluster.count(`${operation.f} ${type}`)
+      cluster.count(`${operation.f} ${type} ${cluster.isHealed() ? 'once healed' : 'amid faults'}`)
     },
     lookUp: async (name) => {
       const request = { topics: [{ name }], includeOffsets: false, limit: 1000, nextToken: null }

@@ -31,6 +31,8 @@ export interface DisasterRates {
   readonly wipe: number
   /** A node loses its data right after one of its replicas was elected. */
   readonly wipeElected: number
+  /** A node loses or damages one object, and keeps the rest. */
+  readonly loseObject: number
   readonly move: number
   /** Elections that may lose data are asked for; only in seeds that are `unclean`. */
   readonly askUnclean: number
@@ -58,6 +60,8 @@ export interface Configuration {
   readonly environments: number
   readonly producers: number
   readonly consumers: number
+  /** Batches of one partition that an idempotent producer with acks=all has on their way at once, at most. */
+  readonly inFlight: number
   /** One in so many idempotent sends is sent again long after it ended. */
   readonly lateRetries: number
   /** One in so many sends is the last one of its producer id. */
@@ -78,6 +82,9 @@ export interface Configuration {
   readonly groups: GroupsConfiguration | undefined
 }
 
+/** Producers of a seed in which a head cannot keep all of them. */
+export const MANY_PRODUCERS = 40
+
 /** Draws which faults, workloads and sizes are on. */
 export function drawConfiguration(seed: number, random: SeededRandom): Configuration {
   const maybe = (...oneIn: readonly [number, ...number[]]) =>
@@ -85,19 +92,23 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
   const of = <T>(...values: readonly [T, ...T[]]) => values[random.integer(0, values.length - 1)] ?? values[0]
   const unclean = random.integer(1, 6) === 1
   const wipesAll = unclean && random.integer(1, 2) === 1
+  const minIsr = of(2, 2, 2, 1)
+  /** Many more producers than a head keeps. */
+  const isCrowd = random.integer(1, 10) === 1
   const topicDelete = maybe(5, 15)
   const drawn = {
     seed,
-    topics: of(['log'], ['log'], ['log', 'more'], ['log', 'more', 'other']),
+    topics: isCrowd ? ['log'] : of(['log'], ['log'], ['log', 'more'], ['log', 'more', 'other']),
     topicChanges: topicDelete > 0,
-    partitions: of(1, 1, 2),
+    partitions: isCrowd ? 1 : of(1, 1, 2),
     replicationFactor: of(3, 3, 3, 2),
-    minIsr: of(2, 2, 2, 1),
+    minIsr,
     unclean,
     wipesAll,
     environments: of(2, 3),
-    producers: of(2, 3, 4, 12),
+    producers: isCrowd ? MANY_PRODUCERS : of(2, 3, 4, 12),
     consumers: random.integer(1, 2),
+    inFlight: of(1, 1, 2, 5),
     lateRetries: maybe(3, 12),
     producerRestarts: maybe(5, 40),
     operations: random.integer(200, 320),
@@ -126,6 +137,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
       nodeCut: maybe(40, 80),
       wipe: wipesAll ? of(20, 60) : maybe(20, 60),
       wipeElected: maybe(2),
+      loseObject: wipesAll || minIsr < 2 ? 0 : of(0, 20, 60),
       move: maybe(10, 60),
       askUnclean: unclean ? maybe(40) : 0,
       clockJump: maybe(20, 60),
@@ -136,7 +148,7 @@ export function drawConfiguration(seed: number, random: SeededRandom): Configura
     limits: {
       pageEntries: of(1, 2, 3, 8),
       maxTailEntries: of(4, 8, 64),
-      maxHeadProducers: of(2, 3, 32),
+      maxHeadProducers: isCrowd ? of(8, 32) : of(2, 3, 32),
       walkTopics: of(1, 20),
       catchUpObjects: of(3, 50, 100_000),
       gapCopyObjects: of(1, 16),

@@ -2,10 +2,20 @@ import { electLeaders } from '../../shared/service/elect-leaders.ts'
 import { decodeNode } from '../../shared/store/items/cluster-item.ts'
 import { ALL_NODES, CLUSTER_META } from '../../shared/store/keys.ts'
 import { type Cluster, type Environment, freezeMs } from './cluster.ts'
+import { neededCopies } from './lost-objects.ts'
 import { headOf, storedTopics } from './topics.ts'
 
+/** Objects that are lost once nothing else fails any more. */
+const LAST_LOSSES = 3
+
+/** What befalls a cluster. */
+interface Disasters {
+  /** The node of a leader loses some more objects. To be called when all else is whole. */
+  last(): void
+}
+
 /** Something befalls the cluster every now and then; called between operations of clients, until `isOver`. */
-export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
+export function startDisasters(cluster: Cluster, isOver: () => boolean): Disasters {
   const { configuration, scheduler, nodeStates, environments } = cluster
   const { disasters } = configuration
   const { random } = scheduler
@@ -24,6 +34,7 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
     if (scheduler.chance(disasters.nodeCut)) cutOff(anyone(), anyNode())
     if (scheduler.chance(disasters.wipe)) wipe(anyNode())
     if (scheduler.chance(disasters.wipeElected)) wipeElected()
+    if (scheduler.chance(disasters.loseObject)) loseObject()
     if (scheduler.chance(disasters.move)) elect(0)
     if (scheduler.chance(disasters.askUnclean)) elect(1)
     scheduler.after(random.integer(10, 150), 'disaster', strike)
@@ -60,6 +71,11 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
       cluster.count('node wiped while it is filled')
       return
     }
+    lacks(nodeId)
+  }
+
+  /** Until all is whole again, no other node may lose anything. */
+  const lacks = (nodeId: number) => {
     wiped = nodeId
     const look = () => {
       if (isOver()) return
@@ -69,6 +85,21 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
       })
     }
     scheduler.after(500, 'is it whole', look)
+  }
+
+  /** Most often one that readers ask for. What nobody misses for long is found again, so that other nodes have their turn. */
+  const loseObject = () => {
+    if (configuration.minIsr < 2) return
+    const copies = neededCopies(cluster.documents).filter(({ nodeId }) => nodeId === (wiped ?? nodeId))
+    const led = copies.filter(({ isLeader }) => isLeader)
+    const [first, ...others] = led.length > 0 && !scheduler.chance(4) ? led : copies
+    if (first === undefined) return
+    const { nodeId, key } = scheduler.pick([first, ...others])
+    cluster.lostObjects.lose({ nodeId, key, how: scheduler.chance(3) ? 'damaged' : 'gone' })
+    if (wiped === undefined) lacks(nodeId)
+    scheduler.after(random.integer(2000, 40_000), 'lost object is found', () => {
+      if (!isOver()) cluster.lostObjects.found(nodeId, key)
+    })
   }
 
   /** The node of a leader that was elected just now. */
@@ -97,11 +128,24 @@ export function startDisasters(cluster: Cluster, isOver: () => boolean): void {
   }
 
   scheduler.after(random.integer(10, 150), 'disaster', strike)
+  return {
+    last: () => {
+      if (disasters.loseObject === 0) return
+      const { lostObjects } = cluster
+      const leaders = neededCopies(cluster.documents).filter(({ isLeader }) => isLeader)
+      const [first, ...others] = leaders
+      if (first === undefined) return
+      const before = lostObjects.all().find((lost) => leaders.some(({ nodeId }) => nodeId === lost.nodeId))
+      wiped = before?.nodeId ?? scheduler.pick([first, ...others]).nodeId
+      for (const { nodeId, key } of lostObjects.all()) if (nodeId !== wiped) lostObjects.found(nodeId, key)
+      for (let times = 0; times < LAST_LOSSES; times += 1) loseObject()
+    },
+  }
 }
 
 /** Whether every replica of every partition is in sync, lacks nothing, and is on a bucket that is known as it is. */
 async function isWhole(cluster: Cluster): Promise<boolean> {
-  return (await whatIsMissing(cluster)).length === 0
+  return cluster.lostObjects.all().length === 0 && (await whatIsMissing(cluster)).length === 0
 }
 
 /** What keeps the cluster from being whole: a fact for each node and partition. */

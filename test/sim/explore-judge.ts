@@ -91,13 +91,13 @@ interface Past {
 function placesOf(sent: Sent, log: ReadonlyMap<number, string>, past: Past): readonly string[] {
   const { value, outcome, acks, offset, errorName } = sent
   const places = [...log].flatMap(([at, other]) => (other === value ? [at] : []))
+  const where = places.length > 0 ? `at ${places}` : 'nowhere'
   if (places.length > 1) return [`${value} is there twice: at ${places}`]
   if (value.startsWith('more') && outcome !== 'ok') return [`${value} was not acknowledged: ${errorName}`]
   if (outcome === 'fail' && places.length > 0)
-    return [`${value} had no effect, it was said (${errorName}), and is at ${places}`]
+    return [`${value} had no effect, it was said (${errorName}), and is ${where}`]
   if (outcome !== 'ok' || (acks === 1 && past.wasTruncated) || past.isLost(sent)) return []
-  if (offset >= 0 && places[0] !== offset)
-    return [`${value} was acknowledged at ${offset}, and is at ${places}`]
+  if (offset >= 0 && places[0] !== offset) return [`${value} was acknowledged at ${offset}, and is ${where}`]
   return places.length === 0 ? [`${value} was acknowledged, and is lost`] : []
 }
 

@@ -1,37 +1,54 @@
-import { parseArgs } from 'node:util'
+import { optionsOf } from '../support/options.ts'
 import { exploreApart, type Order } from './explore-apart.ts'
 import { PLANTED } from './explore-planted.ts'
 import type { Scenario } from './explore-scenario.ts'
 import { type Explored, explore } from './explore-search.ts'
 import { forbidOutside } from './no-outside.ts'
+import { MAX_PROCESSES } from './options.ts'
 import { requirePlanted } from './plant.ts'
 import { SCENARIOS } from './scenarios/all.ts'
 
-const USAGE = `usage: npm run explore -- [--only SCENARIO]... [--states N] [--seconds N] [--faults N] [--jobs N]
-       npm run explore -- --planted [--only SCENARIO]... [--bug NAME]...    orders until planted bugs are found
-`
+const NAMES = SCENARIOS.map(({ name }) => name)
+/** What the lines of a failed order mean. */
+const LEGEND = `  what led there, from the beginning on; \`1 of 3\`: of three things that could happen next (0, 1 and 2) this one was
+  tried; lines without a number had no alternative; then what each sender was told, and what is wrong`
 
-const { values } = parseArgs({
+const values = optionsOf({
+  command: 'npm run explore --',
+  about: `Runs the handlers of each scenario in every order of their calls, with faults at every place. Exit 1 when an order
+fails; with --planted, when a bug is not found.`,
   options: {
-    only: { type: 'string', multiple: true },
-    bug: { type: 'string', multiple: true },
-    states: { type: 'string', default: '200000' },
-    seconds: { type: 'string', default: '300' },
-    faults: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: '2' },
-    planted: { type: 'boolean', default: false },
-    work: { type: 'string' },
-    help: { type: 'boolean', default: false },
+    only: { takes: 'names', of: 'scenario', known: NAMES, help: 'this scenario' },
+    states: { takes: 'number', min: 1, max: 1e9, default: 200_000, help: 'states of one scenario' },
+    seconds: { takes: 'number', min: 1, max: 86_400, default: 300, help: 'seconds for one scenario' },
+    faults: {
+      takes: 'number',
+      min: 0,
+      max: 10,
+      default: 1,
+      help: 'crashes, freezes and lost answers of one order',
+    },
+    jobs: {
+      takes: 'number',
+      min: 1,
+      max: MAX_PROCESSES,
+      default: 2,
+      help: 'scenarios at once, each in a process',
+    },
+    planted: { takes: 'nothing', help: 'each pair of explore-planted.ts: the scenario must show the bug' },
+    bug: {
+      takes: 'names',
+      of: 'bug',
+      known: [...new Set(PLANTED.map(({ bug }) => bug))],
+      help: 'of the pairs those with this bug',
+      onlyWith: 'planted',
+    },
+    work: { takes: 'name', of: 'scenario', known: NAMES },
   },
 })
-const bounds = {
-  states: Number(values.states),
-  ms: Number(values.seconds) * 1000,
-  faults: Number(values.faults),
-}
+const bounds = { states: values.states, ms: values.seconds * 1000, faults: values.faults }
 
-if (values.help) process.stdout.write(USAGE)
-else if (values.work !== undefined) await work(named(values.work))
+if (values.work !== undefined) await work(named(values.work))
 else if (values.planted) await explorePlanted()
 else await exploreAll()
 
@@ -43,18 +60,23 @@ async function work(scenario: Scenario): Promise<void> {
 }
 
 async function exploreAll(): Promise<void> {
-  const scenarios = values.only === undefined ? SCENARIOS : values.only.map(named)
+  const scenarios = values.only === undefined ? SCENARIOS : [...new Set(values.only)].map(named)
   const orders = scenarios.map(({ name }) => ({ ...bounds, scenario: name, bug: undefined }))
   const startedMs = performance.now()
   let [failed, complete] = [0, 0]
   await exploreApart(orders, {
-    jobs: Number(values.jobs),
+    jobs: values.jobs,
     done: ({ scenario }, explored) => {
       console.log(`${lineOf(explored)}  ${named(scenario).about}`)
       if (explored.isComplete) complete += 1
       if (explored.failure === undefined) return
       failed += 1
+      console.log(LEGEND)
       for (const step of explored.failure.steps) console.log(`  ${step}`)
+    },
+    broken: ({ scenario }, why) => {
+      failed += 1
+      console.log(`${scenario.padEnd(6)}BROKEN: ${why}`)
     },
   })
   const seconds = (performance.now() - startedMs) / 1000
@@ -76,21 +98,29 @@ async function explorePlanted(): Promise<void> {
   const pairs = PLANTED.filter(
     (pair) => (only?.includes(pair.scenario) ?? true) && (bug?.includes(pair.bug) ?? true),
   )
-  let missed = 0
+  if (pairs.length === 0) {
+    process.stderr.write('no pair of explore-planted.ts has that scenario and that bug\n')
+    process.exitCode = 2
+    return
+  }
+  let found = 0
+  const tell = ({ scenario, bug: name }: Order, verdict: string, problem: string) =>
+    console.log(`${scenario.padEnd(6)}${name?.padEnd(40)}${verdict.padStart(20)}  ${problem}`)
   await exploreApart(
     pairs.map((pair): Order => ({ ...bounds, ...pair })),
     {
-      jobs: Number(values.jobs),
-      done: ({ scenario, bug: name }, { failure, orders, states, seconds }) => {
-        if (failure === undefined) missed += 1
-        const found = failure === undefined ? 'NOT FOUND' : `after ${orders} orders`
+      jobs: values.jobs,
+      done: (order, { failure, orders, states, seconds }) => {
+        if (failure !== undefined) found += 1
+        const verdict = failure === undefined ? 'NOT FOUND' : `after ${orders} orders`
         const problem = failure?.problems[0]?.split('\n')[0] ?? `${states} states, ${seconds.toFixed(0)} s`
-        console.log(`${scenario.padEnd(6)}${name?.padEnd(40)}${found.padStart(20)}  ${problem.slice(0, 110)}`)
+        tell(order, verdict, problem.slice(0, 110))
       },
+      broken: (order, why) => tell(order, 'BROKEN', why),
     },
   )
-  console.log(`${pairs.length - missed} of ${pairs.length} found`)
-  process.exitCode = missed > 0 ? 1 : 0
+  console.log(`${found} of ${pairs.length} found`)
+  process.exitCode = found < pairs.length ? 1 : 0
 }
 
 function named(name: string): Scenario {

@@ -27,8 +27,6 @@ export function newLogMirror(): LogMirror {
   const pages = new Map<string, IndexPage>()
   const paged = new Map<string, number>()
   const spilledProducers = new Map<string, SpilledProducer>()
-  /** Readers lost something: what a producer went on from may be gone. */
-  let isLossy = false
 
   const lastOf = (producer: string, { lineage }: Head): LocatedBatch | undefined =>
     byProducer.get(producer)?.findLast((batch) => isValid(batch, lineage))
@@ -46,7 +44,6 @@ export function newLogMirror(): LogMirror {
     const isSameEpoch = before?.producerEpoch === sequence.producerEpoch
     const expected = isSameEpoch ? sequenceAfter(before.baseSequence, last?.reference.recordCount ?? 0) : 0
     if (sequence.baseSequence === expected) return []
-    if (isLossy && sequence.baseSequence > expected) return []
     const facts = `producer ${sequence.producerId} expected ${expected}, offset ${baseOffset}`
     return [`I7: a batch of sequence ${sequence.baseSequence} was appended, ${facts}`]
   }
@@ -67,9 +64,7 @@ export function newLogMirror(): LogMirror {
     const sequence = last?.reference.sequence
     const isSameEpoch = sequence?.producerEpoch === producerEpoch
     const expected = isSameEpoch ? sequenceAfter(sequence.baseSequence, last?.reference.recordCount ?? 0) : 0
-    // What was lost twice is rolled back to where the second loss began, not the first.
-    const isRight = nextSequence === expected || (isLossy && nextSequence > expected)
-    return isRight
+    return nextSequence === expected
       ? []
       : [`I7: producer ${producer} is to go on with ${nextSequence}, its last batch says ${expected}`]
   }
@@ -95,7 +90,6 @@ export function newLogMirror(): LogMirror {
       if (before === undefined) return []
       const broken: string[] = []
       const elects = isElection(before, after)
-      if (after.highWatermark < before.highWatermark) isLossy = true
       for (const [packed, baseOffset] of Object.entries(after.tail)) {
         if (before.tail[packed] === undefined) broken.push(...appended(before, packed, baseOffset))
       }

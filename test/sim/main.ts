@@ -1,35 +1,65 @@
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
+import { MAX_SEED, optionsOf } from '../support/options.ts'
 import { forbidOutside } from './no-outside.ts'
-import { runSeed } from './run-seed.ts'
+import { BUG_NAMES, MAX_PROCESSES } from './options.ts'
 import { sweep } from './sweep.ts'
+import { LEGEND, lineOf } from './trace.ts'
 
-const USAGE = `usage: npm run sim -- [--seeds N] [--from N] [--workers N]
-       npm run sim -- --replay SEED      one seed, with everything that happens
-`
-
-const { values } = parseArgs({
+const values = optionsOf({
+  command: 'npm run sim --',
+  about: `Runs seeds: each is a whole history of the service in virtual time. Exit 1 when one fails, or when 100 seeds or more
+did not meet all that they are to meet.`,
   options: {
-    seeds: { type: 'string', default: '300' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-    replay: { type: 'string' },
-    work: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
+    seeds: { takes: 'number', min: 1, max: MAX_SEED, default: 300, help: 'seeds to run' },
+    from: { takes: 'number', min: 0, max: MAX_SEED, default: 1, help: 'the first of them' },
+    workers: {
+      takes: 'number',
+      min: 1,
+      max: MAX_PROCESSES,
+      default: availableParallelism(),
+      help: 'processes at once',
+    },
+    plant: { takes: 'name', of: 'bug', known: BUG_NAMES, help: 'with this bug of bugs.ts or bugs-unseen.ts' },
+    replay: {
+      takes: 'number',
+      min: 0,
+      max: MAX_SEED,
+      help: 'this seed alone, with everything that happens',
+      notWith: ['seeds', 'from', 'workers'],
+    },
+    work: { takes: 'nothing', notWith: ['replay'] },
   },
 })
 
-if (values.help) process.stdout.write(USAGE)
-else if (values.replay !== undefined) await replay(numberOf('replay', 0))
+if (values.replay !== undefined) await replay(values.replay)
 else if (values.work) await work()
-else {
-  const asked = { from: numberOf('from', 0), seeds: numberOf('seeds', 1), workers: numberOf('workers', 1) }
-  process.exitCode = (await sweep(asked)) ? 0 : 1
+else await sweepAll()
+
+async function sweepAll(): Promise<void> {
+  const { from, seeds, workers, plant } = values
+  if (from + seeds - 1 > MAX_SEED) {
+    process.stderr.write(`the last seed is ${MAX_SEED}: --from ${from} --seeds ${seeds} goes beyond it\n`)
+    process.exitCode = 2
+    return
+  }
+  process.exitCode = (await sweep({ from, seeds, workers, plant })) ? 0 : 1
+}
+
+/** The product as it is, or with a bug in it. */
+async function product(): Promise<typeof import('./run-seed.ts')> {
+  const { plant } = values
+  if (plant === undefined) return import('./run-seed.ts')
+  const { importPlanted } = await import('./plant-apart.ts')
+  return importPlanted<typeof import('./run-seed.ts')>('./run-seed.ts', plant).catch((error: unknown) => {
+    process.stderr.write(`BROKEN: ${error instanceof Error ? error.message : error}\n`)
+    return process.exit(1)
+  })
 }
 
 /** Runs each seed that it reads, and says what it came to. */
 async function work(): Promise<void> {
+  const { runSeed } = await product()
   forbidOutside()
   for await (const line of createInterface({ input: process.stdin })) {
     // Thousands of errors are made and expected in each run: where they came from is only asked for if it fails.
@@ -42,23 +72,17 @@ async function work(): Promise<void> {
 }
 
 async function replay(seed: number): Promise<void> {
+  const { runSeed, START_MS } = await product()
   forbidOutside()
-  let startMs: number | undefined
-  const report = await runSeed(seed, (atMs, what) => {
-    startMs ??= atMs
-    console.log(`${String(atMs - startMs).padStart(8)} ${what}`)
-  })
+  console.log(LEGEND)
+  if (values.plant !== undefined) console.log(`planted: ${values.plant}`)
+  const report = await runSeed(seed, (entry) => console.log(lineOf(entry, START_MS)))
   console.log(JSON.stringify(report.configuration))
   console.log(
     `${report.operations} operations, ${report.faults} faults, ${report.steps} events, trace ${report.hash}`,
   )
+  const { brokeAt } = report
+  if (brokeAt !== undefined) console.log(`first broken at ${brokeAt.ms} ms, event #${brokeAt.step}:`)
   for (const problem of report.problems) console.log(problem)
   process.exitCode = report.problems.length > 0 ? 1 : 0
-}
-
-function numberOf(option: 'from' | 'seeds' | 'workers' | 'replay', min: number): number {
-  const number = Number(values[option])
-  if (Number.isSafeInteger(number) && number >= min) return number
-  process.stderr.write(`--${option} must be a number of ${min} or more\n${USAGE}`)
-  process.exit(2)
 }

@@ -11,6 +11,8 @@ const OUTSIDE = new URL('node_modules/', ROOT).href
 const MARK = 'bug'
 
 const stripped = new Map<string, string>()
+/** Bugs whose module was loaded with them in it. */
+const inPlace = new Set<string>()
 
 registerHooks({
   resolve: (specifier, context, nextResolve) => {
@@ -34,10 +36,12 @@ registerHooks({
  * Loads a module beside this one together with all that it imports once more, with a bug planted in it: one process may
  * have any number of them. With none where `name` is undefined.
  *
- * @throws Error when the planted text is none that can be loaded
+ * @throws Error when the planted text is none that can be loaded, or nothing that was loaded has it
  */
-export function importPlanted<T>(specifier: string, name: string | undefined): Promise<T> {
-  return import(marked(new URL(specifier, import.meta.url).href, name ?? ''))
+export async function importPlanted<T>(specifier: string, name: string | undefined): Promise<T> {
+  const module: T = await import(marked(new URL(specifier, import.meta.url).href, name ?? ''))
+  if (name === undefined || inPlace.has(name)) return module
+  throw new Error(`${name} is not planted: ${bugNamed(name).file} is not loaded`)
 }
 
 function marked(url: string, name: string): string {
@@ -49,7 +53,9 @@ function markOf(url: string | undefined): string | undefined {
 }
 
 function planted(file: string, bug: PlantedBug): string {
-  return stripTypeScriptTypes(mutated(readFileSync(file, 'utf8'), bug))
+  const text = stripTypeScriptTypes(mutated(readFileSync(file, 'utf8'), bug))
+  inPlace.add(bug.name)
+  return text
 }
 
 /** Read and stripped once, for however many bugs. */

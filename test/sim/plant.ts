@@ -4,7 +4,8 @@ import { UNSEEN } from './bugs-unseen.ts'
 
 /**
  * Plants one bug: `PLANT=<name> node --import ./test/sim/plant.ts …` runs the product with the named mutation of bugs.ts
- * in place of the text that it removes. The product itself carries no switch for it. Without PLANT nothing is changed.
+ * in place of the text that it removes. The product itself carries no switch for it. Without PLANT nothing is changed. So
+ * run the children of an exploration; `npm run sim -- --plant <name>` and the bug zoo plant theirs with plant-apart.ts.
  */
 const name = process.env.PLANT
 const bug = name === undefined ? undefined : bugNamed(name)
@@ -30,7 +31,8 @@ if (bug !== undefined) {
 /** Throws unless `wanted` is what this process runs with. */
 export function requirePlanted(wanted: string | undefined): void {
   if (name === wanted && (wanted === undefined || isPlanted)) return
-  throw new Error(`not planted: ${wanted}`)
+  const place = bug === undefined ? '' : `: ${bug.file} is not loaded`
+  throw new Error(`${wanted} is not planted${place}`)
 }
 
 /** The module's text with the bug in it. Throws unless the text that it removes stands there exactly once. */

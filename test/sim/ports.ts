@@ -38,6 +38,12 @@ const DOCUMENT_TIMEOUT_MS = 3000
 /** Of the object that names a bucket, the only one read as a whole, all hangs on two reads in a row. */
 const WHOLE_OBJECTS_RARER = 4
 
+/** Counts a fault, and tells the trace which call it befell. */
+function befell({ scheduler, exercised }: Wires, call: string, fault: string): void {
+  exercised[fault] = (exercised[fault] ?? 0) + 1
+  scheduler.note(`fault: ${fault}: ${call}`)
+}
+
 /** How an answer comes: at once, or after the process has thawed; never when it crashed. */
 function settle(wires: Wires, process: Process, what: string, deliver: () => void): void {
   const { scheduler } = wires
@@ -50,7 +56,7 @@ function settle(wires: Wires, process: Process, what: string, deliver: () => voi
   const elections = wires.exercised.elections ?? 0
   scheduler.after(leftMs, `${what} thaws`, () => {
     if ((wires.exercised.elections ?? 0) > elections) {
-      wires.exercised['F7 thaw after an election'] = (wires.exercised['F7 thaw after an election'] ?? 0) + 1
+      befell(wires, what, 'F7 thaw after an election')
     }
     settle(wires, process, what, deliver)
   })
@@ -64,20 +70,16 @@ function latencyMs({ scheduler, rates }: Wires): number {
 
 /** The document store as `process` reaches it. */
 export function simulatedDocuments(wires: Wires, process: Process, store: DocumentStore): DocumentStore {
-  const { scheduler, exercised } = wires
+  const { scheduler } = wires
   const stale = new Map<string, Item | undefined>()
   const staleDue = new Map<number, readonly Due[]>()
-
-  const count = (fault: string) => {
-    exercised[fault] = (exercised[fault] ?? 0) + 1
-  }
 
   const read = <T>(what: string, run: () => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       const name = `${process.name} ${what}`
       scheduler.after(latencyMs(wires), `${name} apply`, () => {
         if (scheduler.chance(wires.rates.readFails)) {
-          count('read fails')
+          befell(wires, name, 'read fails')
           const error = new KafkaError('KAFKA_STORAGE_ERROR', `simulated: ${what} failed`)
           scheduler.after(latencyMs(wires), `${name} fails`, () =>
             settle(wires, process, name, () => reject(error)),
@@ -103,28 +105,29 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
       const isLost = scheduler.chance(wires.rates.requestLost)
       const isLate = !isLost && scheduler.chance(wires.rates.lateApply)
       if (isLost || isLate) unknown()
+      if (isLate) scheduler.note(`fault: F3 will be applied late: ${name}`)
       if (isLost) {
-        count('F1 request lost')
+        befell(wires, name, 'F1 request lost')
         return
       }
       const delayMs = isLate ? scheduler.random.integer(1000, 60_000) : latencyMs(wires)
       scheduler.after(delayMs, `${name} apply`, () => {
         if (isLate) {
-          count('F3 applied late')
+          befell(wires, name, 'F3 applied late')
           void run()
           return
         }
         if (scheduler.chance(wires.rates.throttled)) {
-          count('F5 throttled')
+          befell(wires, name, 'F5 throttled')
           fails(latencyMs(wires), new KafkaError('KAFKA_STORAGE_ERROR', `simulated: ${what} throttled`))
           return
         }
         const first = run()
         const isTwice = scheduler.chance(wires.rates.appliedTwice)
-        if (isTwice) count('F4 executed twice')
+        if (isTwice) befell(wires, name, 'F4 executed twice')
         const answer = isTwice ? first.then(run) : first
         if (scheduler.chance(wires.rates.answerLost)) {
-          count('F2 answer lost')
+          befell(wires, name, 'F2 answer lost')
           unknown()
           return
         }
@@ -168,7 +171,7 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
         const now = await store.get(key, 'strong')
         if (consistency === 'strong') return now
         const isStale = stale.has(id) && scheduler.chance(wires.rates.staleRead)
-        if (isStale) count('F12 stale read')
+        if (isStale) befell(wires, `${process.name} get ${key.pk} ${key.sk}`, 'F12 stale read')
         const answer = isStale ? stale.get(id) : now
         if (!isStale) stale.set(id, now)
         return answer
@@ -180,7 +183,7 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
         const before = staleDue.get(shard)
         staleDue.set(shard, now)
         if (before === undefined || !scheduler.chance(wires.rates.staleRead)) return now
-        count('F12 stale index')
+        befell(wires, `${process.name} due ${shard}`, 'F12 stale index')
         return before
       }),
     put: (key, item, expected) =>
@@ -211,10 +214,8 @@ export function simulatedNode(
     locations,
   }: { nodeId: number; store: ObjectStore; locations: ReadonlyMap<string, number> },
 ): ObjectStore {
-  const { scheduler, exercised } = wires
-  const count = (fault: string) => {
-    exercised[fault] = (exercised[fault] ?? 0) + 1
-  }
+  const { scheduler } = wires
+  const nameOf = (what: string) => `${process.name} node ${nodeId} ${what}`
 
   /** `source` is another node that the call depends on. */
   const call = <T>(
@@ -223,7 +224,7 @@ export function simulatedNode(
   ): Promise<T> =>
     new Promise((resolve, reject) => {
       const { signal, source, run } = options
-      const name = `${process.name} node ${nodeId} ${what}`
+      const name = nameOf(what)
       const failed = () => new KafkaError('KAFKA_STORAGE_ERROR', `simulated: ${what} failed node=${nodeId}`)
       let isOver = false
       const end = (deliver: () => void) => {
@@ -241,7 +242,7 @@ export function simulatedNode(
           wires.stateOf(id, process),
         )
         if (states.includes('hangs')) {
-          count('F10 node hangs')
+          befell(wires, name, 'F10 node hangs')
           // A call without a time-out of its own ends when its connection does.
           if (signal === undefined) scheduler.after(5000, `${name} reset`, () => end(() => reject(failed())))
           return
@@ -249,9 +250,8 @@ export function simulatedNode(
         const isLost = scheduler.chance(wires.rates.objectLost)
         const lands = !isLost || scheduler.chance(2)
         if (states.includes('fails') || isLost) {
-          count(
-            states.includes('fails') ? 'F10 node fails' : lands ? 'object answer lost' : 'object call lost',
-          )
+          const lost = lands ? 'object answer lost' : 'object call lost'
+          befell(wires, name, states.includes('fails') ? 'F10 node fails' : lost)
           if (!states.includes('fails') && lands) void run().catch(() => undefined)
           scheduler.after(latencyMs(wires), `${name} fails`, () => end(() => reject(failed())))
           return
@@ -271,7 +271,7 @@ export function simulatedNode(
         const isFirst = await store.putIfAbsent(key, chunks, new AbortController().signal)
         if (!scheduler.chance(wires.rates.putIfAbsentTwice)) return isFirst
         // It met another PUT of the same key, or itself: the adapter asks again, and is told that there is one.
-        count('F16 put-if-absent met another')
+        befell(wires, nameOf(`put-if-absent ${key}`), 'F16 put-if-absent met another')
         return store.putIfAbsent(key, chunks, new AbortController().signal)
       }
       return call(`put-if-absent ${key}`, { signal, run })
@@ -283,7 +283,8 @@ export function simulatedNode(
           const bytes = await store.get(key, range, new AbortController().signal)
           const oneIn = wires.rates.corrupt * (range === undefined ? WHOLE_OBJECTS_RARER : 1)
           if (bytes === undefined || bytes.length === 0 || !scheduler.chance(oneIn)) return bytes
-          count(range === undefined ? 'F15 corrupt or short object' : 'F15 corrupt or short bytes')
+          const damaged = range === undefined ? 'F15 corrupt or short object' : 'F15 corrupt or short bytes'
+          befell(wires, nameOf(`get ${key}`), damaged)
           const at = scheduler.random.integer(0, bytes.length - 1)
           if (scheduler.chance(2)) return bytes.subarray(0, at)
           return bytes.with(at, (bytes[at] ?? 0) ^ (1 << scheduler.random.integer(0, 7)))

@@ -7,7 +7,7 @@ import { checkGroups } from './checker-groups.ts'
 import { runClients } from './clients.ts'
 import { type Cluster, newCluster } from './cluster.ts'
 import { type Company, newCompany } from './company.ts'
-import { type Configuration, drawConfiguration } from './configuration.ts'
+import { type Configuration, drawConfiguration, MANY_PRODUCERS } from './configuration.ts'
 import { readAll } from './consumer.ts'
 import { startDisasters, whatIsMissing } from './disasters.ts'
 import { faultsOf } from './exercised.ts'
@@ -17,14 +17,18 @@ import { checkStored, watchInvariants } from './invariants.ts'
 import { watchGroups } from './invariants-groups.ts'
 import { takesBatch } from './liveness.ts'
 import { resolveNamed } from './named-sends.ts'
-import { newScheduler } from './scheduler.ts'
+import { readersMiss } from './readers-miss.ts'
+import { newScheduler, type Scheduler } from './scheduler.ts'
 import { leftOvers, storedTopics } from './topics.ts'
+import { traceClients, withNames } from './trace.ts'
 
 /** What a seed came to. */
 export interface SeedReport {
   readonly configuration: Configuration
   /** Nothing: all is well. Each begins with the name of what is broken. */
   readonly problems: readonly string[]
+  /** When the first of them was found: virtual time of the run, and the number of the event. */
+  readonly brokeAt: { readonly ms: number; readonly step: number } | undefined
   readonly exercised: Readonly<Record<string, number>>
   readonly operations: number
   readonly faults: number
@@ -32,7 +36,8 @@ export interface SeedReport {
   readonly hash: string
 }
 
-const START_MS = Date.UTC(2026, 10, 21, 7)
+/** When every run begins. */
+export const START_MS = Date.UTC(2026, 10, 21, 7)
 /** Events after which a run that has not come to rest never will: a hundred times what the longest takes. */
 const MAX_SAFETY_STEPS = 400_000
 const MAX_LIVENESS_STEPS = 400_000
@@ -45,19 +50,21 @@ const ASK_MS = 30_000
 const MAX_PROBLEMS = 8
 
 /** Runs one seed: faults first, then none, and then everything must be well and nothing lost. */
-export async function runSeed(
-  seed: number,
-  onEvent?: (atMs: number, what: string) => void,
-): Promise<SeedReport> {
+export async function runSeed(seed: number, onEvent?: Scheduler['onEvent']): Promise<SeedReport> {
   const configuration = drawConfiguration(seed, seededRandom(seed))
   const scheduler = newScheduler(seed * 7919 + 1, START_MS)
   scheduler.onEvent = onEvent
   const problems: string[] = []
+  let brokeAt: SeedReport['brokeAt']
   const tell = (problem: string) => {
-    if (problems.length < MAX_PROBLEMS && !problems.includes(problem)) problems.push(problem)
+    if (problems.length >= MAX_PROBLEMS || problems.includes(problem)) return
+    problems.push(problem)
+    brokeAt ??= { ms: scheduler.nowMs() - START_MS, step: scheduler.steps() }
+    scheduler.note(`BROKEN: ${withNames(problem, cluster.topics.known)}`)
   }
   const cluster = await newCluster(configuration, scheduler)
   const company = newCompany(cluster)
+  if (onEvent !== undefined) traceClients(company)
   const admin = newAdmin(company)
   let isOver = false
   const truncations: Truncation[] = []
@@ -83,11 +90,15 @@ export async function runSeed(
   const areMade = following('administrator', admin.createAll())
   const isUp = () => areMade() || problems.length > 0
   if (!(await scheduler.run(isUp, MAX_SAFETY_STEPS))) tell('liveness: topics are not made')
-  startDisasters(cluster, () => isOver)
+  const disasters = startDisasters(cluster, () => isOver)
+  let goOn: (() => Promise<number>) | undefined
   const clientsEnded = following(
     'client',
-    runClients(company, () => isOver),
+    runClients(company, () => isOver).then((goesOn) => {
+      goOn = goesOn
+    }),
   )
+  if (configuration.producers === MANY_PRODUCERS) cluster.count('crowd of producers')
   const adminEnded = following(
     'administrator',
     admin.run(() => isOver),
@@ -104,12 +115,17 @@ export async function runSeed(
   isOver = true
   cluster.heal()
   if (problems.length === 0) await settle(cluster, { ended, groups }, tell)
+  if (problems.length === 0 && goOn !== undefined) await allComeThrough(cluster, goOn, tell)
   if (groups !== undefined && problems.length === 0) {
     groups.stop()
     const isOut = await scheduler.run(groupsEnded, MAX_LIVENESS_STEPS)
     if (!isOut) tell('liveness: members of groups do not end')
     // A topic may have come late meanwhile.
     await settle(cluster, { ended, groups: undefined }, tell)
+  }
+  if (problems.length === 0) {
+    disasters.last()
+    await readersMiss(company, tell)
   }
   if (problems.length === 0) {
     await judge(company, truncations, tell)
@@ -121,7 +137,8 @@ export async function runSeed(
   for (const bug of cluster.bugs) tell(`bug: ${bug}`)
   return {
     configuration,
-    problems,
+    problems: problems.map((problem) => withNames(problem, cluster.topics.known)),
+    brokeAt,
     exercised: cluster.exercised,
     operations: company.operations.length,
     faults: faultsOf(cluster.exercised),
@@ -157,6 +174,22 @@ async function settle(
   for (const fact of missing) tell(`liveness: ${fact} after ${minutes} minutes`)
   for (const { name, topicId } of beingDeleted())
     tell(`liveness: ${name} (${topicId}) is not deleted after ${minutes} minutes`)
+}
+
+/** Every producer goes on, all of them at once, and something of each comes through. */
+async function allComeThrough(
+  { scheduler, documents }: Cluster,
+  goOn: () => Promise<number>,
+  tell: (problem: string) => void,
+): Promise<void> {
+  if (storedTopics(documents, { beingDeleted: false }).length === 0) return
+  const untilMs = scheduler.nowMs() + MAX_SETTLE_MS
+  let stuck: number | undefined
+  void goOn().then((count) => {
+    stuck = count
+  })
+  await scheduler.run(() => stuck !== undefined || scheduler.nowMs() >= untilMs, MAX_LIVENESS_STEPS)
+  if (stuck !== 0) tell(`liveness: ${stuck ?? 'some'} producers do not come through`)
 }
 
 /** Where no replica is left that has everything, only who accepts the loss gets a leader. */

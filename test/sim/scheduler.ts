@@ -8,6 +8,15 @@ export interface Event {
   cancelled: boolean
 }
 
+/** A line of the trace: an event, or what became of it. */
+export interface TraceEntry {
+  readonly kind: 'event' | 'note'
+  readonly atMs: number
+  /** The number of the event. */
+  readonly step: number
+  readonly what: string
+}
+
 /** Virtual time, and the order in which all that is under way happens: both decided by the seed alone. */
 export interface Scheduler {
   readonly random: SeededRandom
@@ -23,8 +32,10 @@ export interface Scheduler {
   run(isOver: () => boolean, maxSteps: number): Promise<boolean>
   /** A fingerprint of all that happened. */
   hash(): string
-  /** Told of every event, in order. */
-  onEvent: ((atMs: number, what: string) => void) | undefined
+  /** Tells the trace what becomes of the event that happens now: no part of the fingerprint. */
+  note(what: string): void
+  /** Told of every event, in order, and of what is noted between them. */
+  onEvent: ((entry: TraceEntry) => void) | undefined
 }
 
 /** Of the events that are due first one is picked: their order is what is tried out. */
@@ -80,10 +91,11 @@ export function newScheduler(seed: number, startMs: number): Scheduler {
           hash.update(unhashed)
           unhashed = ''
         }
-        scheduler.onEvent?.(nowMs, chosen.event.what)
+        scheduler.onEvent?.({ kind: 'event', atMs: nowMs, step: steps, what: chosen.event.what })
         chosen.happen()
       }
     },
+    note: (what) => scheduler.onEvent?.({ kind: 'note', atMs: nowMs, step: steps, what }),
     hash: () => hash.copy().update(unhashed).digest('hex'),
     onEvent: undefined,
   }

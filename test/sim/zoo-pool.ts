@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { errorLine } from './error-line.ts'
 import { isNonsense } from './plant.ts'
 import type { Job, Saying } from './zoo-work.ts'
 
@@ -108,7 +109,7 @@ function runJob(child: ChildProcessWithoutNullStreams, job: Job): Promise<Outcom
       resolve(outcome)
     }
     const closed = (code: number | null) => {
-      if (seed === undefined) return end({ error: `did not start: ${complaint}`, isOver: true })
+      if (seed === undefined) return end({ error: `did not start: ${errorLine(complaint)}`, isOver: true })
       const crash = `crash: ${errorLine(complaint)} (${code})`
       const problem = isSilent ? 'standstill: a run that asks for nothing any more' : crash
       end({ failure: { seed, problem }, isOver: true })
@@ -125,9 +126,4 @@ function runJob(child: ChildProcessWithoutNullStreams, job: Job): Promise<Outcom
     child.on('close', closed)
     child.stdin.write(`${JSON.stringify(job)}\n`)
   })
-}
-
-/** Node shows the line of code first, then the error. */
-function errorLine(complaint: string): string {
-  return complaint.split('\n').find((line) => /^\[?\w*Error\b/.test(line)) ?? complaint
 }

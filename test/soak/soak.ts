@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,15 @@ export interface SoakOptions {
   readonly seconds: number
   readonly seed: number
   readonly say: (line: string) => void
+  /** Told what there is to clean up for whoever ends the run before its time. */
+  readonly onStart?: (run: SoakRun) => void
+}
+
+/** A run that is under way. */
+export interface SoakRun {
+  readonly folder: string
+  /** kill -9 of the service and the clients, whose ends nobody waits for. */
+  kill(): void
 }
 
 const PARTITIONS = 3
@@ -30,15 +40,27 @@ const MAX_PROBLEMS = 20
 /**
  * A real service with a data folder, clients in processes of their own, and everything at once: clients and the service are
  * killed, storage nodes fail, hang and lose their data. In the end all is healed, and what the clients did and saw must be
- * what one log can have shown them.
+ * what one log can have shown them. A run that went wrong leaves its folder behind.
  */
-export async function soak({ seconds, seed, say }: SoakOptions): Promise<ReplicationReport> {
+export async function soak({ seconds, seed, say, onStart }: SoakOptions): Promise<ReplicationReport> {
   const folder = await mkdtemp(join(tmpdir(), 'stratolog-soak-'))
   const endpointFile = join(folder, 'endpoint')
-  const stage = stageIn(join(folder, 'data'), say)
+  let dev: ChildProcess | undefined
+  const onSpawn = (child: ChildProcess) => {
+    dev = child
+  }
+  const stage = { ...stageIn(join(folder, 'data'), say), onSpawn }
   let fleet: Fleet | undefined
+  let isWell = false
+  onStart?.({
+    folder,
+    kill: () => {
+      dev?.kill('SIGKILL')
+      fleet?.close()
+    },
+  })
   try {
-    return await onStage(stage, async (service) => {
+    const report = await onStage(stage, async (service) => {
       const moved = async () => {
         await writeFile(`${endpointFile}.new`, service.endpoint())
         await rename(`${endpointFile}.new`, endpointFile)
@@ -82,9 +104,12 @@ export async function soak({ seconds, seed, say }: SoakOptions): Promise<Replica
       }
       return { problems: problems.slice(0, MAX_PROBLEMS), facts }
     })
+    isWell = report.problems.length === 0
+    return report
   } finally {
     fleet?.close()
-    await rm(folder, { recursive: true, force: true })
+    if (isWell) await rm(folder, { recursive: true, force: true })
+    else say(`kept: ${folder} (the clients' histories, and the service's data)`)
   }
 }
 

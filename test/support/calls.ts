@@ -14,7 +14,9 @@ export const isProducerRead = ({ method, sk }: DocumentCall): boolean =>
 export const isProducerPut = ({ method, sk }: DocumentCall): boolean =>
   method === 'put' && sk.startsWith('PID#')
 export const isTopicUpdate = ({ method, pk }: DocumentCall): boolean => method === 'update' && pk === 'TOPICS'
-export const isTopicPut = ({ method, pk }: DocumentCall): boolean => method === 'put' && pk === 'TOPICS'
+/** A topic comes to be, or to count more partitions, in a transaction that checks the storage nodes. */
+export const isTopicCounted = ({ method, pk }: DocumentCall): boolean =>
+  method === 'transact' && pk.startsWith('TOPICS,')
 
 /** Lets another handler run just before a call, or between the call and its answer. */
 export const runBefore = (run: () => Promise<unknown>): DocumentFault => ({

@@ -11,6 +11,8 @@ export interface Stage {
   /** The WAL objects that each storage node has. */
   readonly walObjects: () => Promise<Buffer[][]>
   readonly say: (line: string) => void
+  /** Told each process of the service at once. */
+  readonly onSpawn?: (child: ChildProcess) => void
 }
 
 /** What a run came to: which promises broke, and what it is worth to know of it. */
@@ -41,7 +43,7 @@ export function stageIn(folder: string, say: Stage['say']): Stage {
 
 /** Runs the service for as long as `run` takes. What the service logged is said if `run` fails or finds a problem. */
 export async function onStage(
-  { dataDirectory, say }: Stage,
+  { dataDirectory, say, onSpawn }: Stage,
   run: (service: StagedService) => Promise<ReplicationReport>,
 ): Promise<ReplicationReport> {
   let spawned: ChildProcess | undefined
@@ -50,6 +52,7 @@ export async function onStage(
       dataDirectory,
       onSpawn: (child) => {
         spawned = child
+        onSpawn?.(child)
       },
     })
   let dev: DevProcess = await start()

@@ -306,6 +306,26 @@ describe('the log of a partition', () => {
     expect(said).toContainEqual(expect.stringContaining('I7: producer 7 is to go on with 2'))
   })
 
+  test('I7: what goes on after a batch that an unclean election took is found', async () => {
+    const { said, head } = watched({ unclean: true })
+    await head({})
+    await head(one)
+    const lost = { ...electedAt(0), lineage: { 1: 0 } }
+    await head({ ...one, ...fenced })
+    await head(lost)
+    said.length = 0
+    const next = { ...lost, logEndOffset: 1, highWatermark: 1 }
+    await head({ ...next, tail: entry(0, { leaderEpoch: 1, sequence: 1 }), ...producers(2) })
+    expect(said).toEqual([
+      expect.stringContaining('I7: a batch of sequence 1 was appended, producer 7 expected 0'),
+    ])
+    said.length = 0
+    const fencedAgain = { ...lost, leader: undefined, leaderEpoch: 2, ...producers(2), logEndOffset: 1 }
+    await head({ ...fencedAgain, highWatermark: 1 })
+    await head({ ...electedAt(0), leaderEpoch: 2, partitionEpoch: 2, lineage: { 2: 0 }, ...producers(1) })
+    expect(said).toContainEqual(expect.stringContaining('I7: producer 7 is to go on with 1'))
+  })
+
   test('I1: what left the tail and is in no page is found, and what is in one is not', async () => {
     const { said, head, write } = watched()
     await head({})

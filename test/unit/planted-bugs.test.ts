@@ -5,10 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { BUGS } from '../sim/bugs.ts'
 import { UNSEEN } from '../sim/bugs-unseen.ts'
+import { PLANTED, type Planted } from '../sim/explore-planted.ts'
 import { mutated } from '../sim/plant.ts'
 
 const ALL = [...BUGS, ...UNSEEN]
 const textOf = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+
+const byBug = (a: Planted, b: Planted) => a.bug.localeCompare(b.bug)
 
 /** What is said of each bug whose module does not load; in a process of its own, since it loads as Node does. */
 function doNotLoad(): Readonly<Record<string, string>> {
@@ -36,6 +39,17 @@ describe('bugs to plant', () => {
 
   test('every module with a bug in it loads', () => {
     expect(doNotLoad()).toEqual({})
+  })
+
+  test('those that no seed shows say which exploration does, and only those', () => {
+    const said = UNSEEN.flatMap(({ name, because }) => {
+      const [, scenario] = /^shown by exploration: (\w+)$/.exec(because) ?? []
+      return scenario === undefined ? [] : [{ scenario, bug: name }]
+    })
+    const names = new Set(UNSEEN.map(({ name }) => name))
+    expect(PLANTED.filter(({ bug }) => names.has(bug)).sort(byBug)).toEqual(said.sort(byBug))
+    for (const { because } of UNSEEN)
+      expect(because).toMatch(/^(shown by exploration: |covered by |not shown yet: )/)
   })
 
   test('each has a name of its own', () => {

@@ -138,7 +138,7 @@ describe('a producer after a truncation', () => {
         tail: tailOf(batchAt(0, sequence(0))),
       },
       end: 0,
-      state: state(0),
+      state: undefined,
       offset: undefined,
     },
   ])('C8: $name', ({ given, end, state, offset }) => {

@@ -6,12 +6,13 @@ import { set } from '../../shared/core/update-plan.ts'
 import { electLeadersRequest } from '../../shared/protocol/api/elect-leaders.ts'
 import { metadataRequest } from '../../shared/protocol/api/metadata.ts'
 import { catchUp } from '../../shared/service/catch-up.ts'
+import { runController } from '../../shared/service/controller.ts'
 import { electLeaders } from '../../shared/service/elect-leaders.ts'
 import { updateHead } from '../../shared/service/heads.ts'
 import { metadata } from '../../shared/service/metadata.ts'
 import { readTopic } from '../../shared/service/topics.ts'
 import { CONTROLLER } from '../../shared/store/keys.ts'
-import { isHeadUpdate, runBefore } from '../support/calls.ts'
+import { isHeadUpdate, runAfter, runBefore } from '../support/calls.ts'
 import { changeNode } from '../support/change-node.ts'
 import { batchOf, createTopic, produceOne, TOPIC } from '../support/log-requests.ts'
 import { storedHead } from '../support/partition-invariants.ts'
@@ -54,10 +55,10 @@ describe('a preferred election', () => {
   test('moves the leader once it lacks nothing, without truncating, in an epoch of its own', async () => {
     const { deps, topicId, preferred } = await movedTopic()
     // Its node is up again: it joins, and is given what it lacks.
-    expect(await row(deps, UNCLEAN)).toMatchObject({ errorName: 'ELECTION_NOT_NEEDED' })
+    await runController(deps)
     expect(await row(deps, PREFERRED)).toMatchObject({ errorName: 'PREFERRED_LEADER_NOT_AVAILABLE' })
     deps.clock.set(START_MS + HOLD_DOWN_MS)
-    expect(await row(deps, UNCLEAN)).toMatchObject({ errorName: 'ELECTION_NOT_NEEDED' })
+    await runController(deps)
     await catchUp(deps, { task: 'catchUp', topicName: TOPIC, topicId, partitionIndex: 0 })
     const { leaderEpoch, logEndOffset } = await storedHead(deps, topicId)
     expect(await row(deps, PREFERRED)).toMatchObject({
@@ -122,17 +123,44 @@ describe('an unclean election', () => {
     const [first = '', second = '', third = ''] = (await storedHead(deps, topicId)).replicas
     const node = (replica: string) => Number(replica[0])
     fail(deps, [node(second), node(third)])
-    await row(deps, UNCLEAN)
+    await runController(deps)
     expect((await storedHead(deps, topicId)).isr).toEqual([first])
     expect(await produceOne(deps, batchOf(2), { acks: 1 })).toMatchObject({ baseOffset: 4 })
     return { deps, topicId, first: node(first), second: node(second), third: node(third) }
   }
 
-  test('finds nobody where no node is up, and leaves the last ISR as it was', async () => {
+  test('finds nobody where no node is up, and leaves the partition as it was', async () => {
     const { deps, topicId, first, second, third } = await lastStanding()
+    const before = await storedHead(deps, topicId)
     fail(deps, [first, second, third])
-    expect(await row(deps, UNCLEAN)).toMatchObject({ errorName: 'ELIGIBLE_LEADERS_NOT_AVAILABLE' })
-    expect((await storedHead(deps, topicId)).isr).toEqual([`${first}.1`])
+    expect(await row(deps, UNCLEAN)).toMatchObject({
+      errorName: 'ELIGIBLE_LEADERS_NOT_AVAILABLE',
+      effect: 'none',
+    })
+    expect(await storedHead(deps, topicId)).toEqual(before)
+  })
+
+  test('is not needed where a live node leads, and does nothing else there', async () => {
+    const { deps, topicId } = await lastStanding()
+    const before = await storedHead(deps, topicId)
+    fail(deps, [])
+    deps.clock.set(START_MS + HOLD_DOWN_MS)
+    expect(await row(deps, UNCLEAN)).toMatchObject({ errorName: 'ELECTION_NOT_NEEDED', effect: 'none' })
+    expect(await storedHead(deps, topicId)).toEqual(before)
+  })
+
+  test('whose last candidate goes down after the fence may have taken effect', async () => {
+    const { deps, topicId, first, second, third } = await lastStanding()
+    const { leaderEpoch } = await storedHead(deps, topicId)
+    fail(deps, [first])
+    deps.documents.faults.once(
+      isHeadUpdate,
+      runAfter(async () => fail(deps, [first, second, third])),
+    )
+    expect(await row(deps, UNCLEAN)).toMatchObject({ errorName: 'REQUEST_TIMED_OUT', effect: 'unknown' })
+    const head = await storedHead(deps, topicId)
+    expect(head.leader).toBeUndefined()
+    expect(head.leaderEpoch).toBe(leaderEpoch + 1)
   })
 
   test('truncates what the winner lacks, which metadata tells', async () => {

@@ -6,6 +6,7 @@ import { updateHead } from '../../shared/service/heads.ts'
 import { reportMissing } from '../../shared/service/report-node.ts'
 import { readTopic } from '../../shared/service/topics.ts'
 import { partitionPk } from '../../shared/store/keys.ts'
+import { isHeadUpdate } from '../support/calls.ts'
 import { batchOf, createTopic, fetchAll, produceOne, TOPIC } from '../support/log-requests.ts'
 import { asTimePasses, nodeNow, nodeTroubles, runTriggered } from '../support/node-troubles.ts'
 import { brokenInvariants, storedHead } from '../support/partition-invariants.ts'
@@ -41,8 +42,8 @@ async function lose(
   const key = walKey(batch.reference.objectId)
   const bytes = await deps.nodes.get(node)?.store.get(key, undefined, never)
   if (bytes !== undefined) {
-    const damaged = bytes.with(bytes.length - 40, (bytes.at(-40) ?? 0) ^ 1)
-    await deps.nodes.get(node)?.store.put(key, [damaged.subarray(0, -10)], never)
+    const last = batch.reference.position + batch.reference.length - 1
+    await deps.nodes.get(node)?.store.put(key, [bytes.with(last, (bytes[last] ?? 0) ^ 1)], never)
   }
   await reportMissing(reader, partition, batch, replica)
 }
@@ -113,6 +114,47 @@ describe('a copy that is gone or damaged', () => {
     await whole(deps, topicId)
   })
 
+  test('to a reader, and sound when the controller looks, is not given up: it was damaged on its way', async () => {
+    const { deps, topicId } = await logOf()
+    const before = await storedHead(deps, topicId)
+    const leaderNode = Number(before.leader?.[0])
+    const { stored } = await brokenInvariants(deps, topicId, undefined)
+    const key = walKey(stored.batches[2]?.reference.objectId ?? new Uint8Array())
+    for (let read = 0; read < 2; read += 1) {
+      deps.nodes
+        .get(leaderNode)
+        ?.faults.once((call) => call.method === 'get' && call.key === key, { fault: 'corrupt' })
+    }
+    await fetchAll(otherEnvironment(deps))
+    expect((await nodeNow(deps, leaderNode)).lost).toEqual({ [partitionPk(topicId, 0)]: 2 })
+    await control(deps)
+    expect(await storedHead(deps, topicId)).toMatchObject({
+      leader: before.leader,
+      leaderEpoch: before.leaderEpoch,
+      isr: before.isr,
+      holeStart: {},
+    })
+    expect((await nodeNow(deps, leaderNode)).lost).toEqual({})
+  })
+
+  test('that the controller cannot read waits until it can', async () => {
+    const { deps, topicId } = await logOf()
+    const { leader = '', isr } = await storedHead(deps, topicId)
+    const node = Number(leader[0])
+    await lose(deps, topicId, { node, position: 2 })
+    deps.nodes
+      .get(node)
+      ?.faults.always(({ method, key }) =>
+        method === 'get' && key.startsWith('wal/') ? { fault: 'fails' } : undefined,
+      )
+    await control(deps)
+    expect(await storedHead(deps, topicId)).toMatchObject({ leader, isr })
+    expect((await nodeNow(deps, node)).lost).toEqual({ [partitionPk(topicId, 0)]: 2 })
+    deps.nodes.get(node)?.faults.always(undefined)
+    await control(deps)
+    await whole(deps, topicId)
+  })
+
   test('whose head cannot be read keeps neither another one waiting nor an election that is due', async () => {
     const { deps, topicId } = await logOf()
     const unreadable = await readTopic(deps, 'untouched')
@@ -133,6 +175,24 @@ describe('a copy that is gone or damaged', () => {
     deps.documents.faults.always(undefined)
     await control(deps)
     expect((await nodeNow(deps, 0)).lost).toEqual({})
+  })
+
+  test('on the leader moves the leadership once, though what comes after it fails', async () => {
+    const { deps, topicId } = await logOf()
+    const { leader = '', leaderEpoch } = await storedHead(deps, topicId)
+    await lose(deps, topicId, { node: Number(leader[0]), position: 2 })
+    let updates = 0
+    deps.documents.faults.always((call) => {
+      if (!isHeadUpdate(call) || call.pk !== partitionPk(topicId, 0)) return undefined
+      updates += 1
+      return updates === 2 ? { fault: 'throttled' } : undefined
+    })
+    await control(deps)
+    expect(updates).toBeGreaterThan(2)
+    await whole(deps, topicId)
+    const { leaderEpoch: epochNow, leader: leaderNow } = await storedHead(deps, topicId)
+    expect(epochNow).toBe(leaderEpoch + 1)
+    expect(leaderNow).not.toBe(leader)
   })
 
   test('of a topic that is no more is forgotten', async () => {

@@ -2,15 +2,17 @@ import { describe, expect, test } from 'vitest'
 import type { Head } from '../../shared/core/head.ts'
 import { nodeLostData, nodeWentDown } from '../../shared/core/storage-node.ts'
 import { metadataRequest } from '../../shared/protocol/api/metadata.ts'
+import { createTopicsRequest } from '../../shared/protocol/api/topics.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { controllerTick, runController } from '../../shared/service/controller.ts'
 import { createTopics } from '../../shared/service/create-topics.ts'
 import { describeCluster } from '../../shared/service/describe-cluster.ts'
 import { metadata } from '../../shared/service/metadata.ts'
 import { encodeLease } from '../../shared/store/items/cluster-item.ts'
-import { CONTROLLER } from '../../shared/store/keys.ts'
-import { isTopicPut, runBefore } from '../support/calls.ts'
+import { CONTROLLER, topicKey } from '../../shared/store/keys.ts'
+import { isTopicCounted, runBefore } from '../support/calls.ts'
 import { changeNode } from '../support/change-node.ts'
+import type { DocumentCall } from '../support/faulty-store.ts'
 import { batchOf, createTopic, produceOne, TOPIC } from '../support/log-requests.ts'
 import { asTimePasses, nodeTroubles } from '../support/node-troubles.ts'
 import { storedHead } from '../support/partition-invariants.ts'
@@ -19,6 +21,7 @@ import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/
 /** When a controller looks at a head that is put at the start. */
 const SOON_MS = START_MS + LIMITS.newHeadDueMs
 
+const isHeadDeletion = ({ method, sk }: DocumentCall) => method === 'delete' && sk === 'HEAD'
 const goDown = (deps: TestDeps, nodeId: number) =>
   changeNode(deps, nodeId, (node) => nodeWentDown(node, 1, START_MS))
 const loseData = (deps: TestDeps, nodeId: number) =>
@@ -68,11 +71,38 @@ describe('a topic that is made while a storage node is', () => {
   })
 })
 
+describe('a storage node that gets another bucket before the topic exists', () => {
+  const create = (deps: TestDeps) =>
+    createTopics(deps, createTopicsRequest.parse({ topics: [{ name: TOPIC, numPartitions: 3 }] }))
+
+  test('keeps it from existing: no walk would tell its heads', async () => {
+    const deps = await testDeps()
+    deps.documents.faults.once(
+      isTopicCounted,
+      runBefore(() => loseData(deps, 1)),
+    )
+    const { topics } = await create(deps)
+    expect(topics).toMatchObject([{ errorName: 'KAFKA_STORAGE_ERROR', retriable: true, effect: 'none' }])
+    expect(deps.documents.faults.calls.filter(isHeadDeletion)).toHaveLength(3)
+    expect((await create(deps)).topics).toMatchObject([{ errorCode: 0 }])
+    expect(await produceOne(deps, batchOf(1))).toMatchObject({ baseOffset: 0 })
+  })
+
+  test('keeps a name from being taken that arrives late', async () => {
+    const deps = await testDeps()
+    deps.documents.faults.once(isTopicCounted, { fault: 'appliedLater', calls: 3 })
+    expect((await create(deps)).topics).toMatchObject([{ errorName: 'REQUEST_TIMED_OUT' }])
+    await loseData(deps, 1)
+    for (let calls = 0; calls < 5; calls += 1) await deps.documents.get(topicKey(TOPIC), 'strong')
+    expect(await deps.documents.store.get(topicKey(TOPIC), 'strong')).toBeUndefined()
+  })
+})
+
 describe('a storage node that changes before the topic exists', () => {
   test('was told to no head of it: all are due now, and the controller is told', async () => {
     const deps = await testDeps()
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(() => goDown(deps, 2)),
     )
     for (const head of await created(deps)) {
@@ -85,7 +115,7 @@ describe('a storage node that changes before the topic exists', () => {
   test('and cannot be read then, is left to the controller; the topic is there', async () => {
     const deps = await testDeps()
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(async () => {
         deps.documents.faults.once(({ method }) => method === 'list', { fault: 'throttled' })
       }),
@@ -101,7 +131,7 @@ describe('a storage node that changes before the topic exists', () => {
     const deps = await testDeps({ configs: { 'min.insync.replicas': '2' } })
     const others = otherEnvironment(deps)
     deps.documents.faults.once(
-      isTopicPut,
+      isTopicCounted,
       runBefore(async () => {
         nodeTroubles(deps).set(2, 'fails')
         await asTimePasses(deps, runController(others))
