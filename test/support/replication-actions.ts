@@ -135,7 +135,7 @@ function planned(world: World, action: Planned, uncleanAllowed: boolean): Comman
   }
 }
 
-function putAndAppend(world: World, action: Extract<Action, { does: 'append' }>): Command {
+function putAndAppend(world: World, action: Extract<Action, { does: 'append' }>): Command | undefined {
   const { head } = world
   const reference: BatchReference = {
     objectId: newObjectId(world),
@@ -167,7 +167,11 @@ function replanned(world: World, pick: number): Command | undefined {
   })
 }
 
-function appendOf({ head, nowMs }: World, put: NonNullable<Command['put']>): Command {
+function appendOf({ head, nowMs }: World, put: NonNullable<Command['put']>): Command | undefined {
+  const { sequence } = put.reference
+  // Nobody leaves the head here: who is not in it has no document either, and begins with 0.
+  const isUnknown = sequence !== undefined && head.producers[producerKey(sequence.producerId)] === undefined
+  if (isUnknown && sequence.baseSequence !== 0) return undefined
   const plan = append({
     head,
     missed: writeTargets(head).filter((replica) => !put.reached.includes(replica)),

@@ -82,14 +82,17 @@ function tooFewCopies(
   })
 }
 
-/** I3: what never falls. */
+/** I3: what never falls. Of a log that is truncated to nothing no producer is known any more. */
 function falls({ before, after, command }: Step): readonly string[] {
+  const isEmptied = after.logEndOffset === 0 && before.logEndOffset > 0
   const names = ['leaderEpoch', 'partitionEpoch', 'controllerEpoch', 'logStartOffset', 'sealedEnd'] as const
   const never = command.unclean ? names : ([...names, 'highWatermark'] as const)
   return [
     ...never.filter((name) => after[name] < before[name]).map((name) => `I3: ${name} fell`),
     ...Object.keys(before.producers)
-      .filter((producer) => epochOfProducer(after, producer) < epochOfProducer(before, producer))
+      .filter(
+        (producer) => !isEmptied && epochOfProducer(after, producer) < epochOfProducer(before, producer),
+      )
       .map((producer) => `I3: the epoch of producer ${producer} fell`),
   ]
 }
