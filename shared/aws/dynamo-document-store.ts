@@ -12,6 +12,7 @@ import { compareUtf8 } from '../core/compare-values.ts'
 import { assert } from '../protocol/kafka-error.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { DocumentStore, Due, Entry, Key, Verdict } from '../store/document-store.ts'
+import { throughConflicts } from './conflicts.ts'
 import { withDeadline } from './deadline.ts'
 import { dynamoError, isTransient } from './dynamo-errors.ts'
 import { transact } from './dynamo-transaction.ts'
@@ -27,7 +28,7 @@ const DUE_NAMES = { '#shard': TABLE.index.partitionKey.name, '#dueAtMs': TABLE.i
 
 /**
  * Documents in one DynamoDB table of the schema `TABLE`. `client` must send each call once (`dynamoClient`): reads are tried
- * again here, writes by nobody, but for a transaction, which has a token.
+ * again here, writes by nobody, but for a transaction, which has a token, and what was in conflict with one.
  */
 export function dynamoDocumentStore(client: DynamoDBClient, tableName: string): DocumentStore {
   const where = (key: Key) => ({ TableName: tableName, Key: marshalKey(key) })
@@ -138,10 +139,10 @@ async function read<Answer>(what: string, call: (signal: AbortSignal) => Promise
   }
 }
 
-/** A conditional write, sent once: a failed condition of a second copy may be the doing of the first. */
+/** A conditional write, carried out once: a failed condition of a second copy may be the doing of the first. */
 async function write(what: string, call: (signal: AbortSignal) => Promise<Verdict>): Promise<Verdict> {
   try {
-    return await withDeadline(LIMITS.documentTimeoutMs, call)
+    return await throughConflicts(() => withDeadline(LIMITS.documentTimeoutMs, call))
   } catch (error) {
     if (error instanceof ConditionalCheckFailedException) {
       return { applied: false, item: unmarshalItem(error.Item) }

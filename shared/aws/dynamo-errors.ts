@@ -41,6 +41,13 @@ export function refusedActions(error: unknown): readonly number[] {
   return reasons.flatMap(({ Code }, position) => (Code === 'ConditionalCheckFailed' ? [position] : []))
 }
 
+/** Whether a write was refused for nothing but another transaction that was at work on a document of it. */
+export function isConflict(error: unknown): boolean {
+  if (!(error instanceof TransactionCanceledException))
+    return nameOf(error) === 'TransactionConflictException'
+  return refusedActions(error).length === 0 && reasonOf(error) === 'TransactionConflict'
+}
+
 /** Whether a write that failed so can neither have been applied nor be applied later. */
 export function hasNoEffect(error: unknown): boolean {
   const status = httpStatusOf(error)

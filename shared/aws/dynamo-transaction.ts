@@ -6,6 +6,7 @@ import {
 import { LIMITS } from '../protocol/limits.ts'
 import { assertActions } from '../store/assert-actions.ts'
 import type { Action, TransactVerdict } from '../store/document-store.ts'
+import { throughConflicts } from './conflicts.ts'
 import { withDeadline } from './deadline.ts'
 import { dynamoError, hasNoEffect, refusedActions } from './dynamo-errors.ts'
 import { marshalKey } from './marshal.ts'
@@ -30,7 +31,9 @@ export async function transact(
     ClientRequestToken: crypto.randomUUID(),
   })
   const send = () =>
-    withDeadline(LIMITS.documentTimeoutMs, (abortSignal) => client.send(command, { abortSignal }))
+    throughConflicts(() =>
+      withDeadline(LIMITS.documentTimeoutMs, (abortSignal) => client.send(command, { abortSignal })),
+    )
   const what = `transaction actions=${actions.length}`
   try {
     await send()

@@ -43,6 +43,9 @@ export const LIMITS = {
   conditionalPutTries: 4,
   /** Time-out of one call of the document store: a hundred times what it takes. */
   documentTimeoutMs: 3000,
+  /** Tries of a transaction that met another one of the same documents on its way; the pause before a further one doubles. */
+  transactionTries: 6,
+  transactionRetryMs: 20,
   /** Tries of a read of the document store, which has no effect; the pause before a further one doubles. */
   documentReadTries: 3,
   documentRetryMs: 50,
@@ -117,6 +120,8 @@ export const LIMITS = {
   parallelRows: 64,
   /** Batches with the latest timestamps that one look through a log keeps: only where more of them lie is a second one needed. */
   maxTimestampCandidates: 1000,
+  /** Heads that one transaction puts: DynamoDB takes 100 actions, and 4 MB. */
+  headsPerTransaction: 50,
   /** Documents written or read at once when a topic is created, described or deleted. */
   parallelDocuments: 16,
   /** How long a join or sync waits for the other members; then the client asks again. A waiting Lambda costs more than that. */

@@ -11,18 +11,12 @@ import { checkTopicName } from '../protocol/names.ts'
 import { isBeingDeleted } from '../store/items/topic-item.ts'
 import { topicKey } from '../store/keys.ts'
 import { updateDocument } from '../store/update.ts'
+import { addHeads } from './add-heads.ts'
 import { concurrently } from './concurrent.ts'
 import { underLease } from './controller.ts'
 import type { Deps } from './deps.ts'
 import { readHead } from './heads.ts'
-import {
-  addHeads,
-  bucketsOf,
-  type NewHeads,
-  partitionsFrom,
-  reconcileNewHeads,
-  removeHeads,
-} from './new-heads.ts'
+import { bucketsOf, type NewHeads, partitionsFrom, reconcileNewHeads, removeHeads } from './new-heads.ts'
 import { readNodes } from './nodes.ts'
 import { reconcileEach } from './reconcile-each.ts'
 import { rowOf } from './rows.ts'

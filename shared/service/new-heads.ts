@@ -2,11 +2,11 @@ import { newHead, replicaName } from '../core/head.ts'
 import { dueShardOf, placeReplicas } from '../core/placement.ts'
 import { isOnLiveNode } from '../core/reconcile.ts'
 import type { StorageNode } from '../core/storage-node.ts'
-import { absent, equal, present, set, type UpdatePlan } from '../core/update-plan.ts'
-import { assert, KafkaError } from '../protocol/kafka-error.ts'
+import { equal, present, set, type UpdatePlan } from '../core/update-plan.ts'
+import { assert } from '../protocol/kafka-error.ts'
 import type { Action } from '../store/document-store.ts'
 import { encodeHead } from '../store/items/head-item.ts'
-import { headKey, nodeKey, topicKey } from '../store/keys.ts'
+import { headKey, nodeKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
 import { updateHead } from './heads.ts'
@@ -57,34 +57,6 @@ export async function putHeads(deps: Deps, { topic, partitions, nodes }: NewHead
   })
 }
 
-/**
- * Puts a head for each of these partitions that has none, as long as the topic is there: a put that arrives late must not
- * bring one back that went with it. Answers the partitions that had one.
- *
- * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION when the topic is not there any more
- */
-export async function addHeads(
-  deps: Deps,
-  { topic, partitions, nodes }: NewHeads,
-): Promise<readonly number[]> {
-  const isThere: Action = {
-    action: 'check',
-    key: topicKey(topic.name),
-    checks: [equal(['topicId'], topic.topicId), absent(['deletedAtMs'])],
-  }
-  const isNew = await concurrently(partitions, deps.limits.parallelDocuments, async (partitionIndex) => {
-    await deps.clock.giveWay()
-    const key = headKey(topic.topicId, partitionIndex)
-    // In a transaction, one that is at work would be in the way of its appends.
-    if ((await deps.documents.get(key, 'strong')) !== undefined) return false
-    const item = encodeHead(headOf(deps, { topic, partitionIndex, nodes }))
-    const verdict = await deps.documents.transact([{ action: 'put', key, item, expected: 'absent' }, isThere])
-    if (!verdict.applied && !verdict.refused.includes(0)) throw topicIsGone(topic)
-    return verdict.applied
-  })
-  return partitions.filter((_, position) => isNew[position] === false)
-}
-
 /** Removes heads that nobody can know. One that cannot be removed does no harm, and must not hide why it was to go. */
 export async function removeHeads(
   deps: Deps,
@@ -122,16 +94,13 @@ export async function reconcileNewHeads(
   await deps.tasks.trigger({ task: 'controller' })
 }
 
-function topicIsGone({ name }: Topic): KafkaError {
-  return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', `topic was deleted topic=${name}`)
-}
-
 /** Of a head that is there: a deleted one must not come back. */
 function dueNow(nowMs: number): UpdatePlan {
   return { checks: [present(['leaderEpoch'])], changes: [set(['dueAtMs'], nowMs)] }
 }
 
-function headOf(deps: Deps, partition: { topic: Topic; partitionIndex: number; nodes: Nodes }) {
+/** The head of a partition that is made now. */
+export function headOf(deps: Deps, partition: { topic: Topic; partitionIndex: number; nodes: Nodes }) {
   const { topic, partitionIndex, nodes } = partition
   const { startIndex, replicationFactor } = topic
   const placement = { startIndex, partitionIndex, replicationFactor, nodeCount: deps.nodes.size }

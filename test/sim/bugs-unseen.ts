@@ -93,7 +93,8 @@ export const UNSEEN: readonly UnseenBug[] = [
     find: `      less(['maxEvictedOffset'], head.logEndOffset),
 `,
     replace: '',
-    because: 'shown by exploration: C17',
+    because:
+      'not shown yet: C17 showed it while a producer was spilled at the first look; who makes room now looks again before it writes',
   },
   {
     name: 'uncommitted-producer-evicted',

@@ -148,8 +148,22 @@ async function isWhole(cluster: Cluster): Promise<boolean> {
   return cluster.lostObjects.all().length === 0 && (await whatIsMissing(cluster)).length === 0
 }
 
+/** What has to be made good by itself: where nothing was ever appended a clock looks at no node, the first append does. */
+export async function whatIsLeft(cluster: Cluster): Promise<readonly string[]> {
+  const missing = await whatIsMissing(cluster)
+  return hasRecords(cluster) ? missing : missing.filter((fact) => !fact.startsWith('node '))
+}
+
+function hasRecords({ documents }: Cluster): boolean {
+  return storedTopics(documents, { beingDeleted: false }).some(({ topicId, partitions }) =>
+    Array.from({ length: partitions }, (_, partition) => headOf(documents, topicId, partition)).some(
+      (head) => head !== undefined && head.logEndOffset > 0,
+    ),
+  )
+}
+
 /** What keeps the cluster from being whole: a fact for each node and partition. */
-export async function whatIsMissing({ documents, nodes }: Cluster): Promise<readonly string[]> {
+async function whatIsMissing({ documents, nodes }: Cluster): Promise<readonly string[]> {
   const missing: string[] = []
   const stored = await documents.list(CLUSTER_META.pk, { ...ALL_NODES, limit: 100, direction: 'ascending' })
   for (const [nodeId, { item }] of stored.entries()) {

@@ -12,8 +12,6 @@ export const PLANTED: readonly Planted[] = [
   { scenario: 'C2', bug: 'success-without-lineage' },
   { scenario: 'C2', bug: 'elected-at-the-old-log-end' },
   { scenario: 'C4', bug: 'unknown-outcome-sent-again' },
-  { scenario: 'C17', bug: 'eviction-not-fenced' },
-  { scenario: 'C17', bug: 'producer-document-overwritten' },
   { scenario: 'C3', bug: 'holes-not-clamped' },
   { scenario: 'C14', bug: 'joining-miss-forgotten' },
   { scenario: 'C18', bug: 'high-watermark-behind-a-closed-hole' },

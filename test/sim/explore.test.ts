@@ -11,7 +11,6 @@ const QUICK: ReadonlySet<string> = new Set([
   'truncated-batches-stay-in-tail',
   'success-without-high-watermark',
   'success-without-lineage',
-  'eviction-not-fenced',
   'joining-miss-forgotten',
   'trim-of-own-entries',
   'unclean-keeps-high-watermark',

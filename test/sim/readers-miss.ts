@@ -1,6 +1,6 @@
 import type { Company } from './company.ts'
 import { readAll } from './consumer.ts'
-import { whatIsMissing } from './disasters.ts'
+import { whatIsLeft } from './disasters.ts'
 import { neededCopies } from './lost-objects.ts'
 import { storedTopics } from './topics.ts'
 
@@ -33,7 +33,7 @@ export async function readersMiss(company: Company, tell: (problem: string) => v
           await readAll(company, topic, partition)
       }
       const missed = stillMissed().map(({ nodeId, key, how }) => `node ${nodeId}: ${key} is ${how}`)
-      const missing = [...missed, ...(await whatIsMissing(cluster))]
+      const missing = [...missed, ...(await whatIsLeft(cluster))]
       if (missing.length === 0 || scheduler.nowMs() >= untilMs) return missing
       await pause(ROUND_MS)
     }

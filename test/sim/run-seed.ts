@@ -9,7 +9,7 @@ import { type Cluster, newCluster } from './cluster.ts'
 import { type Company, newCompany } from './company.ts'
 import { type Configuration, drawConfiguration, MANY_PRODUCERS } from './configuration.ts'
 import { readAll } from './consumer.ts'
-import { startDisasters, whatIsMissing } from './disasters.ts'
+import { startDisasters, whatIsLeft } from './disasters.ts'
 import { faultsOf } from './exercised.ts'
 import { type GroupWork, newGroups } from './groups.ts'
 import type { Key, Truncation } from './history.ts'
@@ -158,7 +158,7 @@ async function settle(
   let missing: readonly string[] = ['nobody looked yet']
   const beingDeleted = () => storedTopics(documents, { beingDeleted: true })
   const look = () => {
-    void whatIsMissing(cluster).then((found) => {
+    void whatIsLeft(cluster).then((found) => {
       missing = [...found, ...(groups?.missing() ?? [])]
       if (scheduler.nowMs() < untilMs) scheduler.after(250, 'is it whole', look)
     })

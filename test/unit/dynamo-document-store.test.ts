@@ -31,6 +31,8 @@ interface Failure {
   readonly name: string
   readonly answer: FakeAnswer
   readonly write: ErrorName
+  /** One, unless said otherwise. */
+  readonly writeTries?: number
   readonly readTries: number
 }
 
@@ -57,6 +59,7 @@ const failures: readonly Failure[] = [
     name: 'a document in a transaction',
     answer: failed(400, 'TransactionConflictException'),
     write: 'KAFKA_STORAGE_ERROR',
+    writeTries: LIMITS.transactionTries,
     readTries: 1,
   },
   {
@@ -126,12 +129,12 @@ test('what is due is read from the index, eventually, page after page up to the 
 })
 
 describe('failures', () => {
-  test.each(failures)('$name: a write is $write and sent once', async ({ answer, write }) => {
+  test.each(failures)('$name: a write is $write', async ({ answer, write, writeTries = 1 }) => {
     const { endpoint, store } = await storeOn(() => answer)
     await expect(store.update(key, plan)).rejects.toMatchObject({ errorName: write })
     await expect(store.put(key, {}, 1)).rejects.toMatchObject({ errorName: write })
     await expect(store.delete(key, [])).rejects.toMatchObject({ errorName: write })
-    expect(endpoint.requests).toHaveLength(3)
+    expect(endpoint.requests).toHaveLength(3 * writeTries)
   })
 
   test.each(failures)('$name: a read has no effect and is tried $readTries times', async (failure) => {
@@ -180,10 +183,18 @@ describe('transactions', () => {
       sent: 1,
     },
     {
-      name: 'a conflict is definite',
-      answers: [cancelled('None', 'TransactionConflict')],
+      name: 'a conflict passes',
+      answers: [cancelled('None', 'TransactionConflict'), OK],
+      expected: { applied: true },
+      sent: 2,
+    },
+    {
+      name: 'one that does not pass is definite',
+      answers: Array.from({ length: LIMITS.transactionTries }, () =>
+        cancelled('None', 'TransactionConflict'),
+      ),
       expected: { errorName: 'KAFKA_STORAGE_ERROR' },
-      sent: 1,
+      sent: LIMITS.transactionTries,
     },
     {
       name: 'so is a throttle',

@@ -15,7 +15,13 @@ import type { DocumentCall } from '../support/faulty-store.ts'
 import { batchOf, createTopic, errorOf, produceOne, TOPIC } from '../support/log-requests.ts'
 import { asTimePasses } from '../support/node-troubles.ts'
 import { storedHead } from '../support/partition-invariants.ts'
-import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
+import {
+  otherEnvironment,
+  START_MS,
+  type TestDeps,
+  type TestOptions,
+  testDeps,
+} from '../support/test-deps.ts'
 
 /** When a controller looks at a head that is put at the start. */
 const SOON_MS = START_MS + LIMITS.newHeadDueMs
@@ -33,8 +39,8 @@ async function losesBucket(deps: TestDeps, nodeId: number): Promise<void> {
 }
 const isHeadPut = ({ method, sk }: DocumentCall) => method === 'transact' && sk.startsWith('HEAD,')
 
-async function topicOfThree() {
-  const deps = await testDeps()
+async function topicOfThree(options: TestOptions = {}) {
+  const deps = await testDeps(options)
   const topicId = await createTopic(deps, TOPIC, { partitions: 3 })
   deps.documents.faults.calls.length = 0
   return { deps, topicId }
@@ -159,6 +165,32 @@ describe('two at once, to 5 and to 8', () => {
   })
 })
 
+describe('many at once', () => {
+  const limits = { headsPerTransaction: 2 }
+  const putsOf = (deps: TestDeps) => deps.documents.faults.calls.filter(isHeadPut).map(({ sk }) => sk)
+
+  test('are put in transactions of so many, one after the other', async () => {
+    const { deps, topicId } = await topicOfThree({ limits })
+    expect(await grow(deps, 8)).toMatchObject({ errorCode: 0 })
+    expect([await counted(deps), await heads(deps, topicId)]).toEqual([8, upTo(8)])
+    expect(putsOf(deps)).toEqual([`HEAD,HEAD,${TOPIC}`, `HEAD,HEAD,${TOPIC}`, `HEAD,${TOPIC}`])
+  })
+
+  test('of which another one put some meanwhile are put without them', async () => {
+    const { deps, topicId } = await topicOfThree({ limits })
+    deps.documents.faults.once(
+      isHeadPut,
+      runBefore(async () => {
+        const item = await deps.documents.store.get(headKey(topicId, 0), 'strong')
+        await deps.documents.store.put(headKey(topicId, 4), item ?? {}, 'absent')
+      }),
+    )
+    expect(await grow(deps, 6)).toMatchObject({ errorCode: 0 })
+    expect(await heads(deps, topicId)).toEqual(upTo(6))
+    expect(putsOf(deps)).toEqual([`HEAD,HEAD,${TOPIC}`, `HEAD,${TOPIC}`, `HEAD,${TOPIC}`])
+  })
+})
+
 describe('a topic that is deleted meanwhile', () => {
   test('takes its new heads along', async () => {
     for (const isStep of [isHeadPut, isTopicCounted]) {
@@ -202,7 +234,7 @@ describe('what was begun before', () => {
       expect(await heads(deps, topicId)).toEqual(upTo(isDone ? 5 : 6))
       await remove(deps)
       expect(await heads(deps, topicId)).toEqual([])
-      if (isDone) return expect(position).toBe(7)
+      if (isDone) return expect(position).toBe(6)
     }
   })
 
