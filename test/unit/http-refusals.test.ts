@@ -116,9 +116,9 @@ const paths: Refusal[] = [
   },
   {
     name: 'an api that comes later',
-    request: { path: '/v1/join-group', body: {} },
+    request: { path: '/v1/init-producer-id', body: {} },
     status: 404,
-    message: 'unknown path path=/v1/join-group',
+    message: 'unknown path path=/v1/init-producer-id',
   },
   { name: 'another method', request: { path: '/v1/produce' }, status: 405, message: /POST/ },
   {
