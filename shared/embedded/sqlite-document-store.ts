@@ -2,9 +2,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { applyPlan, holds } from '../core/apply-plan.ts'
 import type { Item } from '../core/update-plan.ts'
 import { assert } from '../protocol/kafka-error.ts'
+import { afterAction, allows, isVersion, withNextVersion } from '../store/apply-action.ts'
 import { assertActions } from '../store/assert-actions.ts'
-import type { Action, DocumentStore, Expected, Key, Verdict } from '../store/document-store.ts'
-import { type DocumentTable, documentTable } from './sqlite-document-table.ts'
+import type { DocumentStore, Key, Verdict } from '../store/document-store.ts'
+import { documentTable } from './sqlite-document-table.ts'
 import { storageCall, transactionOf } from './sqlite-transaction.ts'
 
 /**
@@ -67,7 +68,10 @@ export function sqliteDocumentStore(database: DatabaseSync): DocumentStore {
         const refused = actions.flatMap((action, index) => (allows(action, befores[index]) ? [] : [index]))
         if (refused.length > 0) return { applied: false, refused }
         actions.forEach((action, index) => {
-          carryOut(table, action, befores[index])
+          if (action.action === 'check') return
+          const item = afterAction(action, befores[index])
+          if (item === undefined) table.remove(action.key)
+          else table.save(action.key, item)
         })
         return { applied: true }
       })
@@ -78,26 +82,4 @@ export function sqliteDocumentStore(database: DatabaseSync): DocumentStore {
 interface Change {
   readonly verdict: Verdict
   readonly write: 'save' | 'delete' | 'nothing'
-}
-
-function isVersion(item: Item | undefined, expected: Expected): boolean {
-  return expected === 'absent' ? item === undefined : item?.ver === expected
-}
-
-function withNextVersion(item: Item, expected: Expected): Item {
-  return { ...item, ver: expected === 'absent' ? 1 : expected + 1 }
-}
-
-function allows(action: Action, before: Item | undefined): boolean {
-  if (action.action === 'put') return isVersion(before, action.expected)
-  return holds(before, action.action === 'update' ? action.plan.checks : action.checks)
-}
-
-function carryOut(table: DocumentTable, action: Action, before: Item | undefined): void {
-  if (action.action === 'put') table.save(action.key, withNextVersion(action.item, action.expected))
-  if (action.action === 'delete') table.remove(action.key)
-  if (action.action !== 'update') return
-  const { applied, item } = applyPlan(before, action.plan)
-  assert(applied, `plan refused after its checks held sk=${action.key.sk}`)
-  table.save(action.key, item)
 }

@@ -2,15 +2,9 @@ import { applyPlan, holds } from '../../shared/core/apply-plan.ts'
 import type { Item, UpdatePlan } from '../../shared/core/update-plan.ts'
 import { throwIfAborted } from '../../shared/embedded/object-key.ts'
 import { assert, KafkaError } from '../../shared/protocol/kafka-error.ts'
+import { afterAction, allows, isVersion, withNextVersion } from '../../shared/store/apply-action.ts'
 import { assertActions } from '../../shared/store/assert-actions.ts'
-import type {
-  Action,
-  DocumentStore,
-  Entry,
-  Expected,
-  Key,
-  Verdict,
-} from '../../shared/store/document-store.ts'
+import type { DocumentStore, Entry, Key, Verdict } from '../../shared/store/document-store.ts'
 import type { ObjectStore } from '../../shared/store/object-store.ts'
 import { fingerprint, nameOf, theItem } from './explore-names.ts'
 
@@ -113,7 +107,7 @@ function documentsOf(stores: () => ExploredStores): DocumentStore {
       if (refused.length > 0) return { applied: false, refused }
       write(
         actions.flatMap((action) =>
-          action.action === 'check' ? [] : [[action.key, after(action, read(action.key))] as const],
+          action.action === 'check' ? [] : [[action.key, afterAction(action, read(action.key))] as const],
         ),
       )
       return { applied: true }
@@ -137,25 +131,6 @@ function updated(before: Item, plan: UpdatePlan): Verdict {
 
 function idOf({ pk, sk }: Key): string {
   return `${pk} ${sk}`
-}
-
-function isVersion(item: Item | undefined, expected: Expected): boolean {
-  return expected === 'absent' ? item === undefined : item?.ver === expected
-}
-
-function withNextVersion(item: Item, expected: Expected): Item {
-  return { ...item, ver: expected === 'absent' ? 1 : expected + 1 }
-}
-
-function allows(action: Action, before: Item | undefined): boolean {
-  if (action.action === 'put') return isVersion(before, action.expected)
-  return holds(before, action.action === 'update' ? action.plan.checks : action.checks)
-}
-
-/** What the document of an action becomes. */
-function after(action: Action, before: Item | undefined): Item | undefined {
-  if (action.action === 'put') return withNextVersion(action.item, action.expected)
-  return action.action === 'update' ? applyPlan(before, action.plan).item : undefined
 }
 
 function nodeOf(stores: () => ExploredStores, nodeId: number): ObjectStore {

@@ -2,8 +2,9 @@ import { applyPlan, holds } from '../../shared/core/apply-plan.ts'
 import { order } from '../../shared/core/compare-values.ts'
 import type { Item } from '../../shared/core/update-plan.ts'
 import { assert } from '../../shared/protocol/kafka-error.ts'
+import { afterAction, allows, isVersion, withNextVersion } from '../../shared/store/apply-action.ts'
 import { assertActions } from '../../shared/store/assert-actions.ts'
-import type { Action, DocumentStore, Due, Entry, Expected, Key } from '../../shared/store/document-store.ts'
+import type { DocumentStore, Due, Entry, Key } from '../../shared/store/document-store.ts'
 
 /** DynamoDB's bound on a document. */
 const MAX_ITEM_BYTES = 400 * 1024
@@ -52,12 +53,6 @@ export function memoryDocuments(): MemoryDocuments {
     partitions.get(pk)?.delete(sk)
   }
 
-  /** What the document of an action becomes; undefined where it stays or goes. */
-  const after = (action: Action): Item | undefined => {
-    if (action.action === 'put') return withNextVersion(action.item, action.expected)
-    return action.action === 'update' ? applyPlan(read(action.key), action.plan).item : undefined
-  }
-
   return {
     get: async (key) => read(key),
 
@@ -104,11 +99,11 @@ export function memoryDocuments(): MemoryDocuments {
       assertActions(actions)
       const refused = actions.flatMap((action, index) => (allows(action, read(action.key)) ? [] : [index]))
       if (refused.length > 0) return { applied: false, refused }
-      const items = actions.map(after)
-      for (const [index, { action, key }] of actions.entries()) {
-        const item = items[index]
-        if (item !== undefined) save(key, item)
-        if (action === 'delete') remove(key)
+      for (const action of actions) {
+        if (action.action === 'check') continue
+        const item = afterAction(action, read(action.key))
+        if (item === undefined) remove(action.key)
+        else save(action.key, item)
       }
       return { applied: true }
     },
@@ -132,17 +127,4 @@ function frozen<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   for (const part of Object.values(value)) frozen(part)
   return Object.freeze(value)
-}
-
-function isVersion(item: Item | undefined, expected: Expected): boolean {
-  return expected === 'absent' ? item === undefined : item?.ver === expected
-}
-
-function withNextVersion(item: Item, expected: Expected): Item {
-  return { ...item, ver: expected === 'absent' ? 1 : expected + 1 }
-}
-
-function allows(action: Action, before: Item | undefined): boolean {
-  if (action.action === 'put') return isVersion(before, action.expected)
-  return holds(before, action.action === 'update' ? action.plan.checks : action.checks)
 }
