@@ -19,8 +19,9 @@ import { type Topic, topicsById } from './topics.ts'
 
 /**
  * Deals with copies that readers missed: the replica gives up what it has from there on, and is given it anew. Only if the
- * controller misses the copy, too, only in that partition, and only while the others there are whole, one loss after the other: so what several nodes lost of it, each
- * something else, is found whole on the others. A partition whose head cannot be read or written is left for later.
+ * controller misses the copy, too, only in that partition, and only while the others there are whole, one loss after the
+ * other: so what several nodes lost of it, each something else, is found whole on the others. A partition whose head cannot
+ * be read or written is left for later.
  *
  * @throws KafkaError NOT_CONTROLLER when another controller took over
  */
