@@ -10,7 +10,7 @@ import {
 import { decideJoin, type JoinCommand, type JoinDecision } from '../core/group/membership-join.ts'
 import { metadataOf } from '../core/group/membership-protocols.ts'
 import { type RebalanceRules, recountProtocols } from '../core/group/membership-rebalance.ts'
-import { isToBeTouched, touchPlan } from '../core/group/membership-sync.ts'
+import { isToBeTouched } from '../core/group/membership-sync.ts'
 import type { JoinGroupResponse } from '../protocol/api/groups.ts'
 import type { ErrorName } from '../protocol/error-table.ts'
 import { KafkaError, NO_ERROR } from '../protocol/kafka-error.ts'
@@ -27,9 +27,8 @@ import {
   replaceMember,
   type StoredMember,
   updateGroup,
-  updateMember,
 } from './group-store.ts'
-import { awaitGroup, stillRebalancing } from './group-wait.ts'
+import { awaitGroup, stillRebalancing, touchInTime } from './group-wait.ts'
 
 /** A join under way. */
 export interface Joining {
@@ -41,6 +40,8 @@ export interface Joining {
   isRecounted: boolean
   /** Whether a document of a new id may be stored. */
   isWritten: boolean
+  /** The member as it was stored last. */
+  heard: Member | undefined
 }
 
 /** What is stored, once all that was due is done. */
@@ -93,7 +94,10 @@ export async function join(deps: Deps, joining: Joining): Promise<JoinGroupRespo
     if (completed !== undefined) return answer(deps, joining, completed)
     if (deps.clock.nowMs() >= joining.untilMs) break
   }
-  return { ...stillRebalancing(deps, joined?.group), memberId: joining.command.memberId }
+  const { memberId, sessionTimeoutMs } = joining.command
+  const { retryAfterMs, ...row } = stillRebalancing(deps, joined?.group)
+  // Its session goes on meanwhile.
+  return { ...row, retryAfterMs: Math.min(retryAfterMs, Math.ceil(sessionTimeoutMs / 3)), memberId }
 }
 
 async function readView(deps: Deps, joining: Joining): Promise<View> {
@@ -147,10 +151,7 @@ async function carryOut(
 ): Promise<StoredGroup | undefined> {
   const { groupId, command } = joining
   if (decision.next === 'answer' || decision.next === 'wait') {
-    const nowMs = deps.clock.nowMs()
-    if (own !== undefined && isToBeTouched(own.member, nowMs)) {
-      await updateMember(deps, groupId, command.memberId, touchPlan(nowMs))
-    }
+    if (own !== undefined) joining.heard = await touchInTime(deps, groupId, own.member)
     return stored
   }
   const { member } = decision
@@ -161,6 +162,7 @@ async function carryOut(
       : await storeMember(deps, groupId, decision, { stored, own })
   if (after === undefined) return undefined
   joining.command = { ...command, memberId: member.memberId }
+  joining.heard = member
   // The former member may commit no more once the new one has its answer.
   if (after.group.state === 'Stable') await raiseFence(deps, groupId, fenceOf(after))
   return after
@@ -191,7 +193,7 @@ async function storeMember(
  */
 async function awaitGeneration(
   deps: Deps,
-  { groupId, untilMs, command }: Joining,
+  { groupId, untilMs, command, heard }: Joining,
   joined: StoredGroup,
 ): Promise<StoredGroup | undefined> {
   const { generationId } = joined.group
@@ -199,7 +201,8 @@ async function awaitGeneration(
     group.state === 'PreparingRebalance' &&
     group.generationId === generationId &&
     hasJoined(group, command.memberId)
-  const stored = await awaitGroup(deps, groupId, joined, { untilMs, memberId: command.memberId, goesOn })
+  const wait = { untilMs, memberId: command.memberId, heard, goesOn }
+  const stored = await awaitGroup(deps, groupId, joined, wait)
   const group = requireGroup(stored?.group)
   checkMember(group, command)
   return group.state === 'PreparingRebalance' ? undefined : stored

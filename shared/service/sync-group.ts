@@ -1,3 +1,4 @@
+import type { Member } from '../core/group/group.ts'
 import { rebalanceInProgress, unknownMember } from '../core/group/membership-checks.ts'
 import { prepareRebalance } from '../core/group/membership-rebalance.ts'
 import {
@@ -34,6 +35,7 @@ async function sync(deps: Deps, request: SyncGroupRequest): Promise<SyncGroupRes
   const untilMs = deps.clock.nowMs() + deps.limits.groupWaitMs
   let stored = await settleGroup(deps, groupId, await loadGroup(deps, groupId, 'strong'))
   let isHeard = false
+  let heard: Member | undefined
   for (let tries = 0; tries < deps.limits.maxUpdateTries; tries += 1) {
     const decision: SyncDecision = decideSync(stored?.group, request)
     if (stored === undefined) throw unknownMember(memberId)
@@ -41,7 +43,7 @@ async function sync(deps: Deps, request: SyncGroupRequest): Promise<SyncGroupRes
       const answer = await answerOf(deps, request, stored)
       if (answer !== undefined) return answer
     } else {
-      if (!isHeard) await updateMember(deps, groupId, memberId, syncedPlan(generationId, deps.clock.nowMs()))
+      if (!isHeard) heard = await noteSync(deps, request)
       isHeard = true
       if (decision === 'assign') {
         stored = await assign(deps, request, stored)
@@ -50,6 +52,7 @@ async function sync(deps: Deps, request: SyncGroupRequest): Promise<SyncGroupRes
         stored = await awaitGroup(deps, groupId, stored, {
           untilMs,
           memberId,
+          heard,
           goesOn: (group) => group.state === 'CompletingRebalance' && group.generationId === generationId,
         })
         const isStillCompleting = stored?.group.state === 'CompletingRebalance'
@@ -62,6 +65,15 @@ async function sync(deps: Deps, request: SyncGroupRequest): Promise<SyncGroupRes
   // The member has no document any more, which the group does not know yet.
   if (stored?.group.state === 'Stable') throw unknownMember(memberId)
   return stillRebalancing(deps, stored?.group)
+}
+
+/** The member is not among those that keep the others waiting; undefined when it has no document any more. */
+async function noteSync(
+  deps: Deps,
+  { groupId, memberId, generationId }: SyncGroupRequest,
+): Promise<Member | undefined> {
+  const { item } = await updateMember(deps, groupId, memberId, syncedPlan(generationId, deps.clock.nowMs()))
+  return item === undefined ? undefined : decodeMember(item).member
 }
 
 /** Stores what the leader assigns, and makes the group stable. Undefined when somebody else was faster, or may have been. */

@@ -60,6 +60,23 @@ const TRANSCRIPTS: readonly Transcript[] = [
     ],
   },
   {
+    name: 'a session that is shorter than one wait of its own request does not end in it',
+    configs: { 'group.min.session.timeout.ms': '500' },
+    steps: [
+      'a joins session=6000 → 1 range leads a',
+      ...enters('b', 'session=500'),
+      'b join session=500 → REBALANCE_IN_PROGRESS again',
+      ['a joins session=6000 → 2 range leads a,b', 'b joins session=500 → 2 range follows a'],
+      // Who waits for its assignment is there, too.
+      ['b sync → y', 'then a sync a:x b:y → x'],
+    ],
+  },
+  {
+    name: 'first members whose sessions are shorter than they are to wait come to a generation',
+    configs: { ...DELAY, 'group.min.session.timeout.ms': '500' },
+    steps: ['a joins session=500 → 1 range leads a', 'a sync a:x → x'],
+  },
+  {
     name: 'a member that is waited for and expires is waited for no more',
     steps: [
       'a joins session=6000 → 1 range leads a',

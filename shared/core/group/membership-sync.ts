@@ -66,8 +66,13 @@ export function touchPlan(nowMs: number): UpdatePlan {
 }
 
 /** Whether so much of a member's session is over that a waiting one should say that it is still there. */
-export function isToBeTouched({ expiresAtMs, sessionTimeoutMs }: Member, nowMs: number): boolean {
-  return expiresAtMs - nowMs < (sessionTimeoutMs * 2) / 3
+export function isToBeTouched(member: Member, nowMs: number): boolean {
+  return nowMs >= touchedAgainAtMs(member)
+}
+
+/** When a third of a member's session is over. */
+export function touchedAgainAtMs({ expiresAtMs, sessionTimeoutMs }: Member): number {
+  return expiresAtMs - Math.floor((sessionTimeoutMs * 2) / 3)
 }
 
 /** The version rises: who would remove the member by what it read before is refused. */
