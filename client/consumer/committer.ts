@@ -5,6 +5,7 @@ import { type AssignedPartition, uncommitted } from './assigned-partition.ts'
 import type { Assignments } from './assignments.ts'
 import { misuse } from './consumer-error.ts'
 import { byTopic, type PartitionOffset, partitionName, type TopicPartition } from './consumer-record.ts'
+import { inRequests } from './in-requests.ts'
 
 /** As whom a commit is made: the member of a generation, or, with −1 and '', somebody who is no member. */
 export interface Identity {
@@ -110,10 +111,8 @@ async function commitAll(
     const identity = given.identity()
     const lost = left.find(({ assigned }) => !isOwn(given, assigned))
     if (identity === undefined || lost !== undefined) throw notAssigned(lost ?? left)
-    const failed = await commitOnce(given, { groupId, identity }, left, {
-      signal: options.signal,
-      deadlineMs,
-    })
+    const until = { signal: options.signal, deadlineMs }
+    const failed = await inRequests(left, (some) => commitOnce(given, { groupId, identity }, some, until))
     const [first] = failed
     if (first === undefined) return
     const waitMs = backoffMs(

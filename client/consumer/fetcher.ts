@@ -1,3 +1,4 @@
+import { MAX_REQUEST_PARTITIONS } from '../../shared/protocol/limits.ts'
 import type { StratologError } from '../errors.ts'
 import { backoffMs } from '../retry.ts'
 import type { Transport } from '../transport.ts'
@@ -95,10 +96,11 @@ function fetchable({ assignments, options }: FetcherGiven): AssignedPartition[] 
   return all.filter((assigned) => isReadable(assigned) && bufferedRecords(assigned) < options.maxPollRecords)
 }
 
-/** Which partition is first in a request changes: the first ones are given the most. */
+/** Which partition is first in a request changes: the first ones are given the most. More than it may name take turns. */
 function rotated<T>(partitions: readonly T[], turn: number): T[] {
-  const first = turn % Math.max(1, partitions.length)
-  return [...partitions.slice(first), ...partitions.slice(0, first)]
+  const step = partitions.length > MAX_REQUEST_PARTITIONS ? MAX_REQUEST_PARTITIONS : 1
+  const first = (turn * step) % Math.max(1, partitions.length)
+  return [...partitions.slice(first), ...partitions.slice(0, first)].slice(0, MAX_REQUEST_PARTITIONS)
 }
 
 function isReadable(assigned: AssignedPartition): boolean {

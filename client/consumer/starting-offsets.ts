@@ -3,6 +3,7 @@ import { rowError, StratologError } from '../errors.ts'
 import type { Transport } from '../transport.ts'
 import type { AssignedPartition, Position } from './assigned-partition.ts'
 import { byTopic, type TopicPartition } from './consumer-record.ts'
+import { inRequests } from './in-requests.ts'
 
 /** Where a partition begins; undefined where nothing is committed, an error where it cannot be said now. */
 export type Found = Position | undefined | StratologError
@@ -28,13 +29,15 @@ export async function committedOffsets(
   partitions: readonly NamedPartition[],
   signal: AbortSignal,
 ): Promise<Found[]> {
-  const topics = requested(partitions, ({ partition }) => ({ partitionIndex: partition }))
-  const answer = await transport.call('offset-fetch', { groupId, topics, requireStable: true }, { signal })
-  return answered(partitions, answer.topics, (row) => {
-    const error = rowError(row)
-    if (error !== undefined) return error
-    const { committedOffset: offset, committedLeaderEpoch: leaderEpoch } = row
-    return offset < 0 ? undefined : { offset, leaderEpoch }
+  return inRequests(partitions, async (asked): Promise<Found[]> => {
+    const topics = requested(asked, ({ partition }) => ({ partitionIndex: partition }))
+    const answer = await transport.call('offset-fetch', { groupId, topics, requireStable: true }, { signal })
+    return answered(asked, answer.topics, (row) => {
+      const error = rowError(row)
+      if (error !== undefined) return error
+      const { committedOffset: offset, committedLeaderEpoch: leaderEpoch } = row
+      return offset < 0 ? undefined : { offset, leaderEpoch }
+    })
   })
 }
 
@@ -45,24 +48,21 @@ export async function committedOffsets(
  */
 export async function boundaryOffsets(
   transport: Transport,
-  asked: { readonly from: 'earliest' | 'latest'; readonly isolationLevel: 0 | 1 },
+  of: { readonly from: 'earliest' | 'latest'; readonly isolationLevel: 0 | 1 },
   partitions: readonly AssignedPartition[],
   signal: AbortSignal,
 ): Promise<Found[]> {
-  const timestamp = TIMESTAMPS[asked.from]
-  const topics = requested(partitions, ({ partition, currentLeaderEpoch }) => ({
-    partitionIndex: partition,
-    timestamp,
-    currentLeaderEpoch,
-  }))
-  const request = { isolationLevel: asked.isolationLevel, topics }
-  const answer = await transport.call('list-offsets', request, { signal })
-  // What lies before the position was not read: no leader epoch that could have diverged since.
-  return answered(
-    partitions,
-    answer.topics,
-    (row) => rowError(row) ?? { offset: row.offset, leaderEpoch: -1 },
-  )
+  const { from, isolationLevel } = of
+  return inRequests(partitions, async (asked) => {
+    const topics = requested(asked, ({ partition, currentLeaderEpoch }) => ({
+      partitionIndex: partition,
+      timestamp: TIMESTAMPS[from],
+      currentLeaderEpoch,
+    }))
+    const answer = await transport.call('list-offsets', { isolationLevel, topics }, { signal })
+    // What lies before the position was not read: no leader epoch that could have diverged since.
+    return answered(asked, answer.topics, (row) => rowError(row) ?? { offset: row.offset, leaderEpoch: -1 })
+  })
 }
 
 /** Rows of a request by topic, each with the id of the topic that is meant. */

@@ -93,6 +93,20 @@ describe('a member alone', () => {
     expect(await committed(service)).toEqual({ t0: 3n, t1: 1n })
   })
 
+  test('may have more partitions than one request names', async () => {
+    const service = await serviceWith(700)
+    for (const topic of ['u', 'v']) await service.createTopic(topic, 700)
+    for (const topic of ['t', 'u', 'v']) await service.append(topic, 699, ['first'])
+    const one = await member(service, {}, ['t', 'u', 'v'])
+    await service.until(() => one.records.length === 3)
+    await service.append('t', 0, ['second'])
+    await service.until(() => one.records.length === 4)
+    const all = one.consumer.assignment().map((partition) => ({ ...partition, offset: 0n }))
+    await one.consumer.commit(all)
+    expect(all).toHaveLength(2100)
+    expect(await one.consumer.committed(all)).toHaveLength(2100)
+  })
+
   test('commits nothing when nothing moved', async () => {
     const service = await serviceWith(1)
     await service.append('t', 0, values(3))
