@@ -5,6 +5,7 @@ import {
   holderOf,
   isMember,
   isSameMember,
+  offersSame,
   requireGroup,
 } from '../core/group/membership-checks.ts'
 import { decideJoin, type JoinCommand, type JoinDecision } from '../core/group/membership-join.ts'
@@ -40,6 +41,8 @@ export interface Joining {
   isRecounted: boolean
   /** Whether a document of a new id may be stored. */
   isWritten: boolean
+  /** Whether the member's document may offer something that the group was not told. */
+  isOfferOpen: boolean
   /** The member as it was stored last. */
   heard: Member | undefined
 }
@@ -121,10 +124,10 @@ async function readView(deps: Deps, joining: Joining): Promise<View> {
 
 /** Undefined when the group was changed so that it is worth another try. */
 async function decide(deps: Deps, joining: Joining, view: View): Promise<JoinDecision | undefined> {
-  const { stored, own, members } = view
+  const { stored, members } = view
   const { command, groupId } = joining
   try {
-    const stands = { group: stored?.group, own: own?.member, members }
+    const stands = { group: stored?.group, own: standing(joining, view), members }
     return decideJoin(stands, command, deps.clock.nowMs(), rulesOf(deps))
   } catch (thrown) {
     if (!isNamed(thrown, 'INCONSISTENT_GROUP_PROTOCOL') || stored === undefined) throw thrown
@@ -142,6 +145,12 @@ async function decide(deps: Deps, joining: Joining, view: View): Promise<JoinDec
   }
 }
 
+/** The member as it stands; what it offers counts for the group only where that was told. */
+function standing({ isOfferOpen }: Joining, { stored, own }: View): Member | undefined {
+  if (own === undefined || !isOfferOpen) return own?.member
+  return { ...own.member, offeredGeneration: stored?.group.generationId ?? 0 }
+}
+
 /** Stores what was decided; undefined when somebody else was faster, or may have been. */
 async function carryOut(
   deps: Deps,
@@ -152,15 +161,20 @@ async function carryOut(
   const { groupId, command } = joining
   if (decision.next === 'answer' || decision.next === 'wait') {
     if (own !== undefined) joining.heard = await touchInTime(deps, groupId, own.member)
+    // An earlier try of this join may have put it in the place of its former self.
+    if (joining.isWritten && stored?.group.state === 'Stable')
+      await raiseFence(deps, groupId, fenceOf(stored))
     return stored
   }
   const { member } = decision
   joining.isWritten = true
+  if (own !== undefined && !offersSame(own.member, member.protocols)) joining.isOfferOpen = true
   const after =
     decision.next === 'replace'
       ? stored && (await replaceMember(deps, groupId, decision, stored))
       : await storeMember(deps, groupId, decision, { stored, own })
   if (after === undefined) return undefined
+  joining.isOfferOpen = false
   joining.command = { ...command, memberId: member.memberId }
   joining.heard = member
   // The former member may commit no more once the new one has its answer.

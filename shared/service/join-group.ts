@@ -26,6 +26,7 @@ export async function joinGroup(
     command: joinCommand(deps, request, clientId),
     isRecounted: false,
     isWritten: false,
+    isOfferOpen: false,
     heard: undefined,
   }
   try {

@@ -25,15 +25,15 @@ export async function leaveGroup(deps: Deps, request: LeaveGroupRequest): Promis
 async function leave(deps: Deps, request: LeaveGroupRequest): Promise<LeaveGroupResponse> {
   const { groupId } = request
   requireGroupId(groupId)
-  /** Members that an earlier try may have removed. */
-  const removed = new Set<string>()
+  /** Members that an earlier try may have removed, by the row that named them. */
+  const removed = new Map<number, string>()
   for (let tries = 0; tries < deps.limits.maxUpdateTries; tries += 1) {
     const stored = await loadGroup(deps, groupId, 'strong')
     if (stored?.group.state === 'Dead') requireGroup(stored.group)
     const { rows, leaving } = judge(deps, stored?.group, request, removed)
-    for (const memberId of leaving) removed.add(memberId)
-    if (stored !== undefined && leaving.length > 0) {
-      const gone = departure(stored.group, leaving, deps.clock.nowMs())
+    for (const [position, memberId] of leaving) removed.set(position, memberId)
+    if (stored !== undefined && leaving.size > 0) {
+      const gone = departure(stored.group, [...leaving.values()], deps.clock.nowMs())
       const after =
         gone.next === 'leave'
           ? await updateGroup(deps, groupId, gone.plan)
@@ -49,23 +49,24 @@ async function leave(deps: Deps, request: LeaveGroupRequest): Promise<LeaveGroup
   throw new KafkaError('REQUEST_TIMED_OUT', `group changed at every try: ask again groupId=${groupId}`)
 }
 
-/** What each member of the request is told, and who leaves. */
+/** What each member of the request is told, and who leaves, by position. */
 function judge(
   deps: Deps,
   group: Group | undefined,
   { members }: LeaveGroupRequest,
-  removed: ReadonlySet<string>,
-): { readonly rows: readonly LeftMember[]; readonly leaving: readonly string[] } {
+  removed: ReadonlyMap<number, string>,
+): { readonly rows: readonly LeftMember[]; readonly leaving: ReadonlyMap<number, string> } {
   const longestSessionMs = deps.configs['group.max.session.timeout.ms']
-  const leaving: string[] = []
+  const leaving = new Map<number, string>()
   let left = group
-  const rows = members.map(({ memberId, groupInstanceId }): LeftMember => {
+  const rows = members.map(({ memberId, groupInstanceId }, position): LeftMember => {
     const row = (result: typeof NO_ERROR | ErrorRow) => ({ memberId, groupInstanceId, ...result })
-    if (removed.has(memberId) && (left === undefined || !isMember(left, memberId))) return row(NO_ERROR)
+    const gone = removed.get(position)
+    if (gone !== undefined && (left === undefined || !isMember(left, gone))) return row(NO_ERROR)
     try {
       const isPending = isPendingMemberId(memberId, deps.clock.nowMs(), longestSessionMs)
       const goes = leavingMember(left, { memberId, groupInstanceId }, isPending)
-      if (goes !== undefined) leaving.push(goes)
+      if (goes !== undefined) leaving.set(position, goes)
       if (goes !== undefined && left !== undefined) left = without(left, [goes])
       return row(NO_ERROR)
     } catch (thrown) {
@@ -76,8 +77,12 @@ function judge(
   return { rows, leaving }
 }
 
-async function removeDocuments(deps: Deps, groupId: string, memberIds: ReadonlySet<string>): Promise<void> {
-  await concurrently([...memberIds], deps.limits.parallelDocuments, (memberId) =>
+async function removeDocuments(
+  deps: Deps,
+  groupId: string,
+  removed: ReadonlyMap<number, string>,
+): Promise<void> {
+  await concurrently([...removed.values()], deps.limits.parallelDocuments, (memberId) =>
     rowOf(deps, () => deps.documents.delete(memberKey(groupId, memberId), [])),
   )
 }

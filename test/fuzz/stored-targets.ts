@@ -107,6 +107,7 @@ const member = {
   rebalanceTimeoutMs: 60_000,
   protocolType: 'consumer',
   protocols: [{ name: 'range', metadata: 'AAEA' }],
+  offeredGeneration: 2,
   expiresAtMs: 1_790_000_000_000,
   syncedGeneration: 3,
   assignedGeneration: 3,

@@ -80,6 +80,7 @@ export async function storeMember(
     rebalanceTimeoutMs: 60_000,
     protocolType: 'consumer',
     protocols: [{ name: 'range', metadata: '' }],
+    offeredGeneration: 4,
     expiresAtMs: START_MS + 45_000,
     syncedGeneration: 5,
     assignedGeneration: 5,

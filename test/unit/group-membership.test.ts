@@ -18,6 +18,7 @@ const member = (memberId: string, changes: Partial<Member> = {}): Member => ({
   rebalanceTimeoutMs: 30_000,
   protocolType: 'consumer',
   protocols: [{ name: 'range', metadata: '' }],
+  offeredGeneration: -1,
   expiresAtMs: NOW_MS + 10_000,
   syncedGeneration: -1,
   assignedGeneration: -1,

@@ -100,6 +100,7 @@ const memberOf = (memberId: string, more: Partial<Member> = {}): Item =>
     rebalanceTimeoutMs: 1,
     protocolType: 'consumer',
     protocols: [],
+    offeredGeneration: -1,
     expiresAtMs: 0,
     syncedGeneration: 3,
     assignedGeneration: 3,

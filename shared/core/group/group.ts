@@ -66,6 +66,8 @@ export interface Member {
   readonly protocolType: string
   /** What it offers, the most wanted first; `metadata` is base64. */
   readonly protocols: readonly { readonly name: string; readonly metadata: string }[]
+  /** The group's generation when it began to offer just this, which counts from the next one on; −1 when that is not known. */
+  readonly offeredGeneration: number
   /** It is gone when nothing is heard of it until then. */
   readonly expiresAtMs: number
   /** The generation in which it last asked for its assignment; −1 before the first. */

@@ -97,6 +97,7 @@ export function isSameMember(one: Member, other: Member): boolean {
     offersSame(one, other.protocols) &&
     one.groupInstanceId === other.groupInstanceId &&
     one.clientId === other.clientId &&
+    one.offeredGeneration === other.offeredGeneration &&
     one.protocolType === other.protocolType &&
     one.sessionTimeoutMs === other.sessionTimeoutMs &&
     one.rebalanceTimeoutMs === other.rebalanceTimeoutMs

@@ -93,9 +93,16 @@ export function decideJoin(
   const { memberId, groupInstanceId, sessionTimeoutMs } = command
   const isPending = groupInstanceId === null && isPendingMemberId(memberId, nowMs, sessionTimeoutMs)
   if (isMember(group, memberId) || !isPending) checkMember(group, command)
-  const member = joiningMember(command, view.own, nowMs)
+  const isOffered = offersSame(view.own, command.protocols)
+  const member = {
+    ...joiningMember(command, view.own, nowMs),
+    offeredGeneration: Math.min(
+      isOffered ? offeredGenerationOf(view.own) : group.generationId,
+      group.generationId,
+    ),
+  }
   if (group.state === 'PreparingRebalance') {
-    if (hasJoined(group, memberId) && offersSame(view.own, command.protocols)) return { next: 'wait' }
+    if (hasJoined(group, memberId) && isOffered) return { next: 'wait' }
     return { next: 'join', member, plan: joinPlan(group, member, nowMs, rules) }
   }
   if (group.state === 'Empty') {
@@ -103,8 +110,9 @@ export function decideJoin(
   }
   // A leader that joins again wants another assignment: what it assigns may have changed, unless it did not assign yet.
   const mayStay = group.state === 'CompletingRebalance' || group.leader !== memberId
-  if (isMember(group, memberId) && mayStay && offersSame(view.own, command.protocols))
-    return { next: 'answer' }
+  // It may have begun to offer this in this very generation, and died before the group was told.
+  const counts = isOffered && offeredGenerationOf(view.own) < group.generationId
+  if (isMember(group, memberId) && mayStay && counts) return { next: 'answer' }
   return { next: 'rebalance', member, group: prepareRebalance(group, { joiner: member }, nowMs) }
 }
 
@@ -153,8 +161,11 @@ function joiningMember(command: JoinCommand, known: Member | undefined, nowMs: n
     syncedGeneration: known?.syncedGeneration ?? -1,
     assignedGeneration: known?.assignedGeneration ?? -1,
     assignment: known?.assignment ?? '',
+    offeredGeneration: offeredGenerationOf(known),
   }
 }
+
+const offeredGenerationOf = (known: Member | undefined): number => known?.offeredGeneration ?? -1
 
 /**
  * One more member of the rebalance that is prepared. It holds for whatever others of this rebalance did meanwhile: it

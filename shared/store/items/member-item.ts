@@ -12,6 +12,7 @@ const memberItem = z.object({
   rebalanceTimeoutMs: z.int().min(0),
   protocolType: z.string(),
   protocols: z.array(z.object({ name: z.string(), metadata: z.string() })),
+  offeredGeneration: generation.default(-1),
   expiresAtMs: z.int().min(0),
   syncedGeneration: generation,
   assignedGeneration: generation,
