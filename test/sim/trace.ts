@@ -22,13 +22,17 @@ export function traceClients(company: Company): void {
   const { ask, begin, end } = company
   const about = ({ process, f, key }: Operation) => `client ${process}: ${f} ${withNames(key, topics.known)}`
   let asked = 0
-  company.ask = (what, run) => {
+  company.ask = (what, run, timeoutMs) => {
     asked += 1
     const request = `request ${asked} ${what}`
-    const answer = ask(what, (deps) => {
-      scheduler.note(`${request} to ${deps.environmentId}`)
-      return run(deps)
-    })
+    const answer = ask(
+      what,
+      (deps) => {
+        scheduler.note(`${request} to ${deps.environmentId}`)
+        return run(deps)
+      },
+      timeoutMs,
+    )
     const answered = (text: string) => scheduler.note(`${request} is answered: ${text}`)
     answer.then(
       (value) => answered(value === NO_ANSWER ? 'nothing, in time' : textOf(value)),
