@@ -146,7 +146,7 @@ const CHECKS: readonly ((view: GroupView) => readonly Anomaly[])[] = [
  * A commit is taken of who was told to be an owner before another one was. Only in a group that was deleted and made anew may
  * a generation come again (docs/groups.md), with which such a commit is taken.
  */
-function zombieCommits({ commits, assigned, births }: GroupHistory): readonly Anomaly[] {
+function zombieCommits({ commits, assigned, births, generations }: GroupHistory): readonly Anomaly[] {
   const birthOf = (group: string, memberId: string) => births.get(`${group}/${memberId}`)
   const byPlace = new Map<string, Assigned[]>()
   for (const one of assigned) {
@@ -155,12 +155,13 @@ function zombieCommits({ commits, assigned, births }: GroupHistory): readonly An
       byPlace.set(name, [...(byPlace.get(name) ?? []), one])
     }
   }
-  const cameAgain = ({ group, generationId }: Commit, { life }: Birth) =>
-    assigned.some(
+  const cameAgain = ({ group, generationId, completedAt }: Commit, { life }: Birth) =>
+    generations.some(
       (other) =>
         other.group === group &&
         other.generationId === generationId &&
-        (birthOf(group, other.memberId)?.life ?? life) > life,
+        other.life > life &&
+        other.at < completedAt,
     )
   return [...commits.values()].flatMap((commit) => {
     const { group, place, memberId, generationId, type, invokedAt, instance, token } = commit
@@ -170,11 +171,11 @@ function zombieCommits({ commits, assigned, births }: GroupHistory): readonly An
       if (other.memberId === memberId || other.completedAt >= invokedAt) return false
       const birth = birthOf(group, other.memberId)
       if (own === undefined || birth === undefined) return false
-      if (birth.life !== own.life) return birth.life > own.life && !cameAgain(commit, own)
+      if (birth.life !== own.life) return birth.life > own.life
       if (other.generationId !== generationId) return other.generationId > generationId
       return instance !== null && other.instance === instance && birth.at > own.at
     })
-    if (later === undefined) return []
+    if (later === undefined || own === undefined || cameAgain(commit, own)) return []
     const text = `${token} of ${memberId} in generation ${generationId} was taken, after ${later.memberId} had it in ${later.generationId}`
     return [anomaly('zombie-commit', commit, text)]
   })

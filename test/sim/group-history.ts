@@ -71,6 +71,8 @@ export interface GroupHistory {
   readonly births: Map<string, Birth>
   /** When a generation became stable, by `${group} ${life} ${generation}`. */
   readonly stableAt: Map<string, number>
+  /** When each life of a group came to each of its generations. */
+  readonly generations: (Birth & { readonly group: string; readonly generationId: number })[]
   /** When offsets of a group's key ceased to be there. */
   readonly removals: { readonly group: string; readonly key: Key; readonly at: number }[]
   /** Topics that are gone, and since when. */
@@ -87,6 +89,7 @@ export function newGroupHistory(): GroupHistory {
     deletesAsked: new Set(),
     births: new Map(),
     stableAt: new Map(),
+    generations: [],
     removals: [],
     goneTopics: new Map(),
   }

@@ -303,6 +303,8 @@ function noteMeta(
     const name = `${groupId}/${memberId}`
     if (!history.births.has(name)) history.births.set(name, birth)
   }
+  if (was?.generationId !== now.generationId)
+    history.generations.push({ ...birth, group: groupId, generationId: now.generationId })
   if (was === undefined) return
   const isSame = was.state === now.state
   if (!isSame && now.state === 'Stable')

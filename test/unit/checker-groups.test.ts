@@ -57,6 +57,7 @@ interface Given {
   readonly topicGoneAt?: number
   /** When all generations became stable. */
   readonly stableAt?: number
+  readonly generations?: GroupHistory['generations']
   readonly says: string
 }
 
@@ -66,6 +67,7 @@ function anomalies(given: Omit<Given, 'name' | 'says'>): readonly string[] {
   for (const one of commits) history.commits.set(one.token, one)
   history.fetches.push(...fetches)
   history.assigned.push(...(given.assigned ?? []))
+  history.generations.push(...(given.generations ?? []))
   for (const [name, birth] of Object.entries(births)) history.births.set(`g/${name}`, birth)
   for (const life of [0, 1])
     for (const generation of [1, 2]) history.stableAt.set(`g ${life} ${generation}`, stableAt)
@@ -209,6 +211,17 @@ describe('of who owns a partition', () => {
       says: 'zombie-commit',
     },
     {
+      name: 'a commit with a generation that comes again only later',
+      commits: [commit('9', 9)],
+      assigned: [assigned('a', 1, 1), assigned('b', 2, 5)],
+      births: BORN,
+      generations: [
+        { group: 'g', life: 0, generationId: 1, at: 0 },
+        { group: 'g', life: 1, generationId: 1, at: 12 },
+      ],
+      says: 'zombie-commit',
+    },
+    {
       name: 'a partition of two members',
       assigned: [assigned('a', 1, 1), assigned('b', 1, 2)],
       births: BORN,
@@ -234,10 +247,13 @@ describe('of who owns a partition', () => {
     expect(anomalies({ commits: [commit('4', at)], assigned: owners, births: BORN })).toEqual([])
   })
 
-  test('a commit is taken with a generation that came again in a group made anew', () => {
-    const births = { a: { life: 0, at: 0 }, b: { life: 1, at: 4 } }
-    const owners = [assigned('a', 1, 1), assigned('b', 1, 5)]
-    expect(anomalies({ commits: [commit('9', 9)], assigned: owners, births })).toEqual([])
+  test.each([
+    { name: 'after it was deleted', births: { a: { life: 0, at: 0 }, b: { life: 1, at: 4 } } },
+    { name: 'that had another owner before', births: BORN },
+  ])('a commit is taken with a generation that came again in a group made anew, $name', ({ births }) => {
+    const owners = [assigned('a', 1, 1), assigned('b', 2, 5)]
+    const generations = [{ group: 'g', life: 1, generationId: 1, at: 7 }]
+    expect(anomalies({ commits: [commit('9', 9)], assigned: owners, births, generations })).toEqual([])
   })
 
   test('a static member has the partitions of its former self', () => {

@@ -131,6 +131,12 @@ test('a group that goes on as it must is nothing to be told of', async () => {
   await group({ ...NEW_GROUP })
   expect(broken).toEqual([])
   expect(history.births.get('g/a')).toEqual({ life: 0, at: 1 })
+  expect(history.generations.map(({ life, generationId }) => [life, generationId])).toEqual([
+    [0, 0],
+    [0, 1],
+    [0, 2],
+    [1, 0],
+  ])
   expect(history.removals).toEqual([{ group: 'g', key: 't/0', at: 12 }])
   expect(counts).toMatchObject({ 'group: generations': 2, 'group: fence raised': 1, 'group: made anew': 1 })
 })
