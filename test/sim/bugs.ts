@@ -792,6 +792,13 @@ const validBatches = (entries) =>
     replace: '',
   },
   {
+    name: 'waiting-member-not-heard-of',
+    rule: '§9: who waits for a join or sync does not expire',
+    file: 'shared/service/group-wait.ts',
+    find: '    if (own !== undefined) own = await touchInTime(deps, groupId, own)\n',
+    replace: '    own = undefined\n',
+  },
+  {
     name: 'groups-not-due',
     rule: '§9: META is due when a member may have expired, or offsets have',
     file: 'shared/service/due-work.ts',
@@ -802,8 +809,8 @@ const validBatches = (entries) =>
     name: 'join-restarts-the-rebalance',
     rule: 'http-api §1: a repeated join with the same protocols restarts nothing',
     file: 'shared/core/group/membership-join.ts',
-    find: '  if (isMember(group, memberId) && mayStay && offersSame(view.own, command.protocols))\n',
-    replace: '  if (isMember(group, memberId) && !mayStay && offersSame(view.own, command.protocols))\n',
+    find: "  if (isMember(group, memberId) && mayStay && counts) return { next: 'answer' }\n",
+    replace: "  if (isMember(group, memberId) && !mayStay && counts) return { next: 'answer' }\n",
   },
   {
     name: 'spilled-producer-not-rolled-back',
