@@ -50,15 +50,24 @@ export async function consumeInGroup(
     if (last !== undefined) resolveOffset(last.offset)
     if (printer.isFull()) enough.abort()
   }
-  const joined = Promise.withResolvers<void>()
-  await consumer.subscribe({ topics: [name], onPartitionsAssigned: () => joined.resolve() })
+  // While a rebalance waits for other members it has nothing, which does not mean that it has read everything.
+  let isAssigned = false
+  await consumer.subscribe({
+    topics: [name],
+    onPartitionsAssigned: () => {
+      isAssigned = true
+    },
+    onPartitionsRevoked: () => {
+      isAssigned = false
+    },
+  })
   await consumer.run({ eachBatch: printBatch })
   try {
     if (printer.isFull()) return
     const ended = [consumer.stopped, aborted(enough.signal), aborted(signal)]
     if (ends !== undefined) {
-      const { signal: over } = enough
-      ended.push(joined.promise.then(() => atEnds(transport, consumer, { ends, signal: over })))
+      const isRead = () => isAssigned && isReadTo(ends, consumer)
+      ended.push(until(isRead, transport, enough.signal))
     }
     await Promise.race(ended)
   } finally {
@@ -104,18 +113,16 @@ async function endOffsets(
   )
 }
 
-/** Resolves when the member has read all of its partitions to these ends: at once when it is one to spare. */
-async function atEnds(
-  transport: Transport,
-  consumer: Consumer,
-  of: { readonly ends: ReadonlyMap<number, number>; readonly signal: AbortSignal },
-): Promise<void> {
-  const isRead = () =>
-    consumer.assignment().every((partition) => {
-      const position = consumer.position(partition)
-      return position !== undefined && position >= (of.ends.get(partition.partition) ?? 0)
-    })
-  while (!of.signal.aborted && !isRead()) await transport.sleep(LOOK_MS, undefined)
+/** Whether the member has read all of its partitions to these ends: one to spare has. */
+function isReadTo(ends: ReadonlyMap<number, number>, consumer: Consumer): boolean {
+  return consumer.assignment().every((partition) => {
+    const position = consumer.position(partition)
+    return position !== undefined && position >= (ends.get(partition.partition) ?? 0)
+  })
+}
+
+async function until(isSo: () => boolean, { sleep }: Transport, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !isSo()) await sleep(LOOK_MS, undefined)
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

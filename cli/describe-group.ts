@@ -1,3 +1,4 @@
+import { inRequests } from '../client/consumer/in-requests.ts'
 import { rowError, StratologError, type Transport } from '../client/index.ts'
 import type { TopicOf } from '../shared/protocol/api/common.ts'
 import type { FetchedOffset } from '../shared/protocol/api/group-offsets.ts'
@@ -36,8 +37,8 @@ export async function describeGroup(groupId: string, context: Context): Promise<
   const group = await readGroup(transport, groupId, signal)
   const committed = await readCommitted(transport, groupId, signal)
   const partitions = await withLogEnds(transport, ownedPartitions(group, committed), signal)
-  const text = output === 'json' ? jsonText({ group, partitions }) : groupText(group, partitions)
-  await print(process.stdout, text)
+  const json = () => jsonText({ group, partitions: partitions.map((row) => ({ ...row, lag: lagOf(row) })) })
+  await print(process.stdout, output === 'json' ? json() : groupText(group, partitions))
 }
 
 /**
@@ -115,20 +116,18 @@ async function withLogEnds(
   partitions: readonly Omit<GroupPartition, 'logEndOffset'>[],
   signal: AbortSignal,
 ): Promise<readonly GroupPartition[]> {
-  if (partitions.length === 0) return []
-  const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
-  const topics = [...byTopic].map(([name, rows]) => ({
-    name,
-    partitions: rows.map(({ partition }) => ({ partitionIndex: partition, timestamp: LATEST_TIMESTAMP })),
-  }))
-  const answer = await transport.call('list-offsets', { topics }, { signal })
-  const ends = answer.topics.flatMap(({ name, partitions: rows }) =>
-    rows.flatMap((row) =>
-      row.errorCode === 0 ? [[`${name} ${row.partitionIndex}`, row.offset] as const] : [],
-    ),
-  )
-  const endOf = new Map(ends)
-  return partitions.map((row) => ({ ...row, logEndOffset: endOf.get(`${row.topic} ${row.partition}`) }))
+  const ends = await inRequests(partitions, async (some) => {
+    const topics = [...Map.groupBy(some, ({ topic }) => topic)].map(([name, rows]) => ({
+      name,
+      partitions: rows.map(({ partition }) => ({ partitionIndex: partition, timestamp: LATEST_TIMESTAMP })),
+    }))
+    const answer = await transport.call('list-offsets', { topics }, { signal })
+    // Row for row what was asked for, since partitions come sorted by topic.
+    return answer.topics.flatMap(({ partitions: rows }) =>
+      rows.map((row) => (row.errorCode === 0 ? row.offset : undefined)),
+    )
+  })
+  return partitions.map((row, at) => ({ ...row, logEndOffset: ends[at] }))
 }
 
 /** A line per partition, then one per member that reads none; what is not known is `-`. */

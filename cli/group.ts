@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander'
-import type { Transport } from '../client/index.ts'
-import { GROUP_STATES, type ListGroupsResponse } from '../shared/protocol/api/groups.ts'
+import { rowError, type Transport } from '../client/index.ts'
+import { GROUP_STATES, type GroupState, type ListGroupsResponse } from '../shared/protocol/api/groups.ts'
 import { printAnswer } from './answer.ts'
-import { AT_ONCE, type Context, contextOf } from './context.ts'
+import { AT_ONCE, CommandError, type Context, contextOf } from './context.ts'
 import { describeGroup } from './describe-group.ts'
-import { integer, MAX_INT32, parsed, repeated } from './options.ts'
+import { errorText } from './error-text.ts'
+import { integer, MAX_INT32, parsed, repeated, repeatedChoice } from './options.ts'
+import { jsonText, print } from './output.ts'
 import { type SeekOptions, seekGroup } from './seek-group.ts'
 import { parseStartOffset } from './start-offset.ts'
 import { table } from './table.ts'
@@ -21,9 +23,9 @@ export function addGroupCommands(program: Command): void {
     .addOption(
       new Option('--state <state>', 'only groups in this state; repeatable')
         .choices(GROUP_STATES)
-        .argParser(repeated),
+        .argParser(repeatedChoice(GROUP_STATES)),
     )
-    .action(({ state }: { state?: readonly string[] }, command: Command) =>
+    .action(({ state }: { state?: readonly GroupState[] }, command: Command) =>
       list(state ?? [], contextOf(command)),
     )
   group
@@ -64,8 +66,8 @@ export function addGroupCommands(program: Command): void {
     )
 }
 
-async function list(states: readonly string[], context: Context): Promise<void> {
-  const statesFilter = GROUP_STATES.filter((state) => states.includes(state))
+async function list(states: readonly GroupState[], context: Context): Promise<void> {
+  const statesFilter = [...new Set(states)]
   const answer = await allGroups(context.connect(AT_ONCE), statesFilter, context.signal)
   const lines = answer.groups.map(({ groupId, groupState, protocolType }) => [
     groupId,
@@ -79,7 +81,7 @@ async function list(states: readonly string[], context: Context): Promise<void> 
 /** Every page of the groups as one answer. */
 async function allGroups(
   transport: Transport,
-  statesFilter: readonly (typeof GROUP_STATES)[number][],
+  statesFilter: readonly GroupState[],
   signal: AbortSignal,
 ): Promise<ListGroupsResponse> {
   const read = (nextToken: string | null) =>
@@ -92,9 +94,13 @@ async function allGroups(
   return answer
 }
 
+/** Each for itself: those that were deleted are named before those that were not. */
 async function remove(groups: readonly string[], context: Context): Promise<void> {
-  const { signal } = context
+  const { signal, output } = context
   const answer = await context.connect(AT_ONCE).call('delete-groups', { groups: [...groups] }, { signal })
-  const text = () => groups.map((groupId) => `Deleted group ${groupId}.\n`).join('')
-  await printAnswer(context, { answer, rows: answer.results, text })
+  const deleted = answer.results.filter(({ errorCode }) => errorCode === 0)
+  const text = () => deleted.map(({ groupId }) => `Deleted group ${groupId}.\n`).join('')
+  await print(process.stdout, output === 'json' ? jsonText(answer) : text())
+  const errors = answer.results.map(rowError).filter((error) => error !== undefined)
+  if (errors.length > 0) throw new CommandError(errors.map(errorText).join('\n'))
 }

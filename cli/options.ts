@@ -28,6 +28,17 @@ export function repeated(text: string, previous: readonly string[] = []): readon
   return [...previous, text]
 }
 
+/** As `repeated`, of these words only, in whatever case they are written. @throws InvalidArgumentError for any other */
+export function repeatedChoice<T extends string>(
+  choices: readonly T[],
+): (text: string, previous?: readonly T[]) => readonly T[] {
+  return (text, previous = []) => {
+    const choice = choices.find((one) => one.toLowerCase() === text.toLowerCase())
+    if (choice === undefined) throw new InvalidArgumentError(`It must be one of ${choices.join(', ')}.`)
+    return [...previous, choice]
+  }
+}
+
 /** Reads an option with `parse`, which answers undefined for what it cannot read. @throws InvalidArgumentError then */
 export function parsed<T>(parse: (text: string) => T | undefined, wants: string): (text: string) => T {
   return (text) => {

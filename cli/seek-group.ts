@@ -1,3 +1,4 @@
+import { inRequests } from '../client/consumer/in-requests.ts'
 import { rowError, type StratologError, type Transport } from '../client/index.ts'
 import type { DescribedGroup } from '../shared/protocol/api/groups.ts'
 import { AT_ONCE, CommandError, type Context } from './context.ts'
@@ -35,7 +36,8 @@ export async function seekGroup(groupId: string, options: SeekOptions, context: 
   await requireNoMembers(transport, groupId, signal)
   const names = options.topic ?? (await committedTopics(transport, groupId, signal))
   const wanted: NewOffset[] = []
-  for (const name of names) wanted.push(...(await newOffsets(transport, { name, options, groupId }, signal)))
+  for (const name of new Set(names))
+    wanted.push(...(await newOffsets(transport, { name, options, groupId }, signal)))
   if (wanted.length === 0) throw new CommandError(`group has committed nothing, say --topic group=${groupId}`)
   if (options.dryRun !== true) await commit(transport, { groupId, wanted }, signal)
   const rows = wanted.map(({ topic, partition, offset }) => ({ topic: topic.name, partition, offset }))
@@ -105,16 +107,19 @@ async function commit(
   of: { readonly groupId: string; readonly wanted: readonly NewOffset[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const byTopic = Map.groupBy(of.wanted, ({ topic }) => topic)
-  const topics = [...byTopic].map(([{ name, topicId }, rows]) => ({
-    name,
-    topicId,
-    partitions: rows.map(({ partition, offset }) => ({ partitionIndex: partition, committedOffset: offset })),
-  }))
-  const answer = await transport.call('offset-commit', { groupId: of.groupId, topics }, { signal })
-  const errors = answer.topics
-    .flatMap(({ partitions }) => partitions)
-    .map(rowError)
-    .filter((error) => error !== undefined)
-  if (errors.length > 0) throw new CommandError(errors.map(errorText).join('\n'))
+  const { groupId } = of
+  const errors = await inRequests(of.wanted, async (some) => {
+    const topics = [...Map.groupBy(some, ({ topic }) => topic)].map(([{ name, topicId }, rows]) => ({
+      name,
+      topicId,
+      partitions: rows.map(({ partition, offset }) => ({
+        partitionIndex: partition,
+        committedOffset: offset,
+      })),
+    }))
+    const answer = await transport.call('offset-commit', { groupId, topics }, { signal })
+    return answer.topics.flatMap(({ partitions }) => partitions).map(rowError)
+  })
+  const failed = errors.filter((error) => error !== undefined)
+  if (failed.length > 0) throw new CommandError(failed.map(errorText).join('\n'))
 }

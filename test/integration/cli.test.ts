@@ -470,6 +470,40 @@ describe('consume', () => {
   })
 })
 
+describe('group', () => {
+  const groupIds = async (...args: string[]) => {
+    const { groups } = JSON.parse(await text(service.run(['group', 'list', ...args, '--output', 'json'])))
+    return (groups as { groupId: string }[]).map(({ groupId }) => groupId)
+  }
+
+  beforeAll(async () => {
+    await text(service.run(['topic', 'create', 'sought', '--partitions', '3']))
+    await text(service.run(['produce', 'sought', '-p', '1', '-q'], 'a\nb\nc\n'))
+  })
+
+  test('seek makes a group, also for a topic that is named twice; describe says how far behind it is', async () => {
+    const seek = ['group', 'seek', 'behind', '--topic', 'sought', '--topic', 'sought', '--to', '1', '-p', '1']
+    expect(await text(service.run(seek))).toMatch(/behind +sought +1 +1\n$/)
+    const described = await text(service.run(['group', 'describe', 'behind', '--output', 'json']))
+    expect(JSON.parse(described).partitions).toEqual([
+      { topic: 'sought', partition: 1, committedOffset: 1, logEndOffset: 3, lag: 2 },
+    ])
+  })
+
+  test('list shows groups of these states, in whatever case they are written', async () => {
+    await text(service.run(['group', 'seek', 'listed', '--topic', 'sought', '--to', 'end']))
+    expect(await groupIds('--state', 'empty', '--state', 'Stable')).toContain('listed')
+    expect(await groupIds('--state', 'stable')).toEqual([])
+  })
+
+  test('delete names the groups that it deleted, and those that it could not', async () => {
+    await text(service.run(['group', 'seek', 'deleted', '--topic', 'sought', '--to', 'end']))
+    const { status, stdout, stderr } = await service.run(['group', 'delete', 'nobody', 'deleted', 'none'])
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 1, stdout: 'Deleted group deleted.\n' })
+    expect(stderr).toMatch(/^error: unknown group groupId=nobody .*\nunknown group groupId=none /)
+  })
+})
+
 describe('wrong usage', () => {
   test.each([
     { args: [], names: 'Usage' },
@@ -487,7 +521,11 @@ describe('wrong usage', () => {
     { args: ['produce', 't', '--transactional-id', 'x'], names: '--transactional-id' },
     { args: ['consume', 't', '-o', 'middle'], names: '--offset' },
     { args: ['consume', 't', '-f', '%x'], names: '--format' },
-    { args: ['consume', 't', '-g', 'group'], names: '-g' },
+    { args: ['consume', 't', '-g', 'group', '-p', '0'], names: '--group' },
+    { args: ['consume', 't', '-g', 'group', '-o', '5'], names: '-o can only be start or end' },
+    { args: ['group', 'list', '--state', 'Steady'], names: 'one of Empty, PreparingRebalance' },
+    { args: ['group', 'seek', 'g'], names: '--to' },
+    { args: ['group', 'seek', 'g', '--to', 'back'], names: '--to' },
     { args: ['dev', '--nodes', '0'], names: '--nodes' },
     { args: ['dev', '-c', 'no.such=1'], names: 'no.such' },
     {
