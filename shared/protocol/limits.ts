@@ -171,6 +171,12 @@ export const MAX_ENCODED_NAME_BYTES = 900
 export const MAX_GROUP_PROTOCOLS = 16
 /** Bytes of one member's metadata or assignment: a thousand topics' names, and its document stays far below DynamoDB's 400 KiB. */
 export const MAX_MEMBER_METADATA_BYTES = 64 * 1024
+/** Bytes of all that one member offers: with its assignment it stays far below DynamoDB's 400 KiB, in base64 too. */
+export const MAX_OFFERED_BYTES = 2 * MAX_MEMBER_METADATA_BYTES
+/** Bytes of the names of a group's members, beyond which nobody joins: they stand in one document, and those of static members in each fence. */
+export const MAX_GROUP_NAME_BYTES = 256 * 1024
+/** Members that may leave by a plan which those of others commute with: each takes up to 60 bytes of DynamoDB's 4 KB. */
+export const MAX_COMMUTING_DEPARTURES = 50
 /** Members that one request may name, which is as many as a group may have. */
 export const MAX_REQUEST_MEMBERS = 1000
 /** Groups that one describe-groups or delete-groups may name. */

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { toExpression } from '../../shared/aws/to-expression.ts'
+import { applyPlan } from '../../shared/core/apply-plan.ts'
 import { type Group, type Member, NEW_GROUP } from '../../shared/core/group/group.ts'
 import { isPendingMemberId, newMemberId } from '../../shared/core/group/membership-id.ts'
+import { decideJoin, type JoinCommand } from '../../shared/core/group/membership-join.ts'
+import { departure } from '../../shared/core/group/membership-leave.ts'
 import { commonProtocolsOf, selectProtocol } from '../../shared/core/group/membership-protocols.ts'
 import { completeRebalance, extendedInitialEnd } from '../../shared/core/group/membership-rebalance.ts'
+import { replaceStaticMember } from '../../shared/core/group/membership-static.ts'
 import { ulidBytes, ulidText } from '../../shared/core/ulid.ts'
 import { memberId as memberIdSchema } from '../../shared/protocol/api/groups.ts'
 import { decodeGroup, encodeGroup } from '../../shared/store/items/group-item.ts'
@@ -85,6 +90,99 @@ describe('the assignor', () => {
   ])('$name', ({ offers, expected }) => {
     const members = offers.map((names, index) => offering(`m${index}`, ...names))
     expect(selectProtocol(members, commonProtocolsOf(members))).toBe(expected)
+  })
+})
+
+describe('members that leave at once', () => {
+  const names = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`member-${at}`, `instance-${at}`]))
+  const preparing = (count: number): Group => ({
+    ...NEW_GROUP,
+    state: 'PreparingRebalance',
+    leader: 'member-0',
+    joined: { stays: true },
+    awaited: Object.fromEntries(Object.keys(names(count)).map((name) => [name, true])),
+    instances: Object.fromEntries(Object.entries(names(count)).map(([name, instance]) => [instance, name])),
+  })
+
+  test.each([1, 50, 51, 1000])('%i of them fit into an expression, and nobody else goes', (count) => {
+    const group = preparing(count)
+    const gone = departure(group, Object.keys(names(count)), NOW_MS)
+    if (gone.next === 'leave') {
+      const { ConditionExpression = '', UpdateExpression = '' } = toExpression(gone.plan)
+      expect(ConditionExpression.length).toBeLessThan(4096)
+      expect(UpdateExpression.length).toBeLessThan(4096)
+    }
+    const item = { ...encodeGroup(group, { groupId: 'g', retentionMs: 1 }), ver: 1 }
+    const after =
+      gone.next === 'leave' ? decodeGroup(applyPlan(item, gone.plan).item ?? {}).group : gone.group
+    expect(after).toEqual({ ...group, leader: '', joined: { stays: true }, awaited: {}, instances: {} })
+  })
+})
+
+describe('the names of the members', () => {
+  const joining = (groupInstanceId: string): JoinCommand => ({
+    memberId: '',
+    newMemberId: `${groupInstanceId}-new`,
+    groupInstanceId,
+    clientId: '',
+    sessionTimeoutMs: 1,
+    rebalanceTimeoutMs: 1,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: '' }],
+  })
+  const long = (at: number) => `${at}`.padEnd(850, 'x')
+
+  test('stay within a document: whoever is too much is told that the group is full', () => {
+    const rules = { initialDelayMs: 0, maxMembers: 1000 }
+    let group: Group = {
+      ...NEW_GROUP,
+      state: 'PreparingRebalance',
+      protocolType: 'consumer',
+      commonProtocols: { range: true },
+    }
+    let members = 0
+    const join = (name: string) => {
+      const decision = decideJoin({ group, own: undefined, members: [] }, joining(name), NOW_MS, rules)
+      if (decision.next !== 'join') throw new Error(decision.next)
+      const item = { ...encodeGroup(group, { groupId: 'g', retentionMs: 1 }), ver: 1 }
+      group = decodeGroup(applyPlan(item, decision.plan).item ?? {}).group
+    }
+    expect(() => {
+      for (; members < 1000; members += 1) join(long(members))
+    }).toThrow(expect.objectContaining({ errorName: 'GROUP_MAX_SIZE_REACHED' }))
+    expect(members).toBeGreaterThan(90)
+    expect(Buffer.byteLength(JSON.stringify(group))).toBeLessThan(300 * 1024)
+    // Who is a member already may come back.
+    const back = decideJoin(
+      { group, own: undefined, members: [member('m', { groupInstanceId: long(0) })] },
+      joining(long(0)),
+      NOW_MS,
+      rules,
+    )
+    expect(back.next).toBe('replace')
+  })
+})
+
+describe('a static member that comes back with a shorter session', () => {
+  test('is looked after in time', () => {
+    const former = member('m', { groupInstanceId: 'i', sessionTimeoutMs: 1_800_000 })
+    const group: Group = {
+      ...NEW_GROUP,
+      state: 'Stable',
+      protocolName: 'range',
+      joined: { m: true },
+      instances: { i: 'm' },
+      nextExpiryCheckMs: NOW_MS + 1_800_000,
+    }
+    const back = { ...former, memberId: 'n', sessionTimeoutMs: 6000, expiresAtMs: NOW_MS + 6000 }
+    const { group: after } = replaceStaticMember(group, {
+      formerMemberId: 'm',
+      member: back,
+      members: [former],
+      nowMs: NOW_MS,
+    })
+    expect(after).toMatchObject({ state: 'Stable', joined: { n: true }, nextExpiryCheckMs: NOW_MS + 6000 })
   })
 })
 

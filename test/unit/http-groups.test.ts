@@ -34,6 +34,26 @@ test.each([
   { api: 'sync-group', body: { groupId: 'g', generationId: 1 }, field: 'memberId' },
   { api: 'heartbeat', body: { groupId: 'g', generationId: -2, memberId: '' }, field: 'generationId' },
   { api: 'leave-group', body: { groupId: 'g', members: [] }, field: 'members' },
+  { api: 'list-groups', body: { nextToken: '\ud800' }, field: 'nextToken' },
+  {
+    api: 'join-group',
+    body: {
+      groupId: 'g',
+      protocolType: 'consumer',
+      protocols: ['a', 'b', 'c'].map((name) => ({ name, metadata: 'A'.repeat(64 * 1024) })),
+    },
+    field: 'protocols',
+  },
+  {
+    api: 'offset-commit',
+    body: {
+      groupId: 'g',
+      topics: [
+        { name: 't', partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: '\ud800' }] },
+      ],
+    },
+    field: 'committedMetadata',
+  },
 ])('$api: a malformed request is refused, naming the field', async ({ api, body, field }) => {
   const { send, close } = await testService()
   const answer = await send({ path: `/v1/${api}`, body })

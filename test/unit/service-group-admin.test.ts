@@ -452,6 +452,19 @@ describe('the offsets of a group without members', () => {
     expect(await committed(deps)).toMatchObject({ 'orders-0': 0 })
   })
 
+  test('that are kept for longer than before make the group due later', async () => {
+    const deps = await emptyGroup()
+    const longer = { ...deps, configs: { ...deps.configs, 'offsets.retention.minutes': 20_160 } }
+    const due = async (untilMs: number) => {
+      const shards = [0, 1, 2, 3].map((shard) => deps.documents.due(shard, { untilMs, limit: 9 }))
+      return (await Promise.all(shards)).flat().length
+    }
+    expect(await due(sevenDays + 60_000)).toBe(1)
+    expect(await expireAt(longer, sevenDays + 60_000)).toBe(true)
+    expect(await due(START_MS + 14 * DAY_MS + 59_999)).toBe(0)
+    expect(await expireAt(longer, START_MS + 14 * DAY_MS + 60_000)).toBe(false)
+  })
+
   test('go with a group that is due to be deleted', async () => {
     const deps = await emptyGroup(20)
     deps.documents.faults.always((call) => (isTransaction(call) ? { fault: 'throttled' } : undefined))

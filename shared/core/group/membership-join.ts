@@ -1,4 +1,6 @@
 import { KafkaError } from '../../protocol/kafka-error.ts'
+import { MAX_GROUP_NAME_BYTES } from '../../protocol/limits.ts'
+import { encodeName } from '../../protocol/names.ts'
 import {
   absent,
   anyOf,
@@ -86,7 +88,7 @@ export function decideJoin(
   rules: RebalanceRules,
 ): JoinDecision {
   const group = view.group ?? NEW_GROUP
-  checkSize(group, command.memberId, rules)
+  checkSize(group, command, rules)
   requireGroup(group)
   if (!supportsProtocols(group, command)) throw inconsistentProtocol(group, command)
   if (command.memberId === '') return decideNewMember(group, view, command, nowMs, rules)
@@ -102,7 +104,7 @@ export function decideJoin(
     ),
   }
   if (group.state === 'PreparingRebalance') {
-    if (hasJoined(group, memberId) && isOffered) return { next: 'wait' }
+    if (hasJoined(group, memberId) && offersSame(view.own, command.protocols)) return { next: 'wait' }
     return { next: 'join', member, plan: joinPlan(group, member, nowMs, rules) }
   }
   if (group.state === 'Empty') {
@@ -203,15 +205,33 @@ function joinPlan(group: Group, member: Member, nowMs: number, rules: RebalanceR
 }
 
 /** Kafka's `acceptJoiningMember`. */
-function checkSize(group: Group, memberId: string, { maxMembers }: RebalanceRules): void {
+function checkSize(
+  group: Group,
+  { memberId, groupInstanceId }: JoinCommand,
+  { maxMembers }: RebalanceRules,
+): void {
   if (group.state === 'Empty' || group.state === 'Dead') return
   const counts = group.state === 'PreparingRebalance' ? hasJoined(group, memberId) : isMember(group, memberId)
   const members = Object.keys(group.joined).length
-  if (counts || members < maxMembers) return
+  if (!counts && members >= maxMembers) {
+    const facts = `members=${members} max=${maxMembers}`
+    throw new KafkaError('GROUP_MAX_SIZE_REACHED', `group has too many members ${facts}`)
+  }
+  // Kafka knows no such bound: here the names of all stand in one document.
+  const isBack = groupInstanceId !== null && holderOf(group, groupInstanceId) !== undefined
+  if (isBack || isMember(group, memberId)) return
+  const bytes = nameBytes(group)
+  if (bytes <= MAX_GROUP_NAME_BYTES) return
   throw new KafkaError(
     'GROUP_MAX_SIZE_REACHED',
-    `group has too many members members=${members} max=${maxMembers}`,
+    `names of the members are too long in sum bytes=${bytes} max=${MAX_GROUP_NAME_BYTES}`,
   )
+}
+
+/** Bytes of all names in a group's document, in percent-encoding, which is longer. */
+function nameBytes({ joined, awaited, instances }: Group): number {
+  const names = [Object.keys(joined), Object.keys(awaited), ...Object.entries(instances)].flat()
+  return names.reduce((sum, name) => sum + encodeName(name).length, 0)
 }
 
 function inconsistentProtocol(group: Group, { protocolType, protocols }: JoinCommand): KafkaError {

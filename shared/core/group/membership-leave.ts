@@ -1,7 +1,8 @@
+import { MAX_COMMUTING_DEPARTURES } from '../../protocol/limits.ts'
 import { type Change, type Check, copyPlus, equal, remove, set, type UpdatePlan } from '../update-plan.ts'
 import type { Group, Member } from './group.ts'
 import { checkMember, holderOf, isMember, memberIds, unknownMember } from './membership-checks.ts'
-import { prepareRebalance } from './membership-rebalance.ts'
+import { prepareRebalance, without } from './membership-rebalance.ts'
 
 /** Who is to leave: by id, or a static member by its name alone, as an operator knows it. */
 export interface Leaving {
@@ -42,6 +43,7 @@ export function departure(group: Group, leaving: readonly string[], nowMs: numbe
   if (group.state !== 'PreparingRebalance') {
     return { next: 'rebalance', group: prepareRebalance(group, { leaving }, nowMs) }
   }
+  if (leaving.length > MAX_COMMUTING_DEPARTURES) return { next: 'rebalance', group: without(group, leaving) }
   const instances = Object.entries(group.instances).filter(([, memberId]) => leaving.includes(memberId))
   const leads = leaving.includes(group.leader)
   const checks: Check[] = [

@@ -28,7 +28,8 @@ export function replaceStaticMember(
   group: Group,
   { formerMemberId, member, members, nowMs }: Returning,
 ): Replacement {
-  const replaced = withReplaced(group, formerMemberId, member)
+  const nextExpiryCheckMs = Math.min(group.nextExpiryCheckMs, member.expiresAtMs)
+  const replaced = { ...withReplaced(group, formerMemberId, member), nextExpiryCheckMs }
   const of = (next: Group): Replacement => ({ member, formerMemberId, group: next })
   if (group.state === 'PreparingRebalance') {
     const { joined, awaited } = replaced

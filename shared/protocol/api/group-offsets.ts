@@ -15,7 +15,11 @@ export const offsetCommitRequest = z.strictObject({
       /** The offset of the next record to process. */
       committedOffset: offset,
       committedLeaderEpoch: leaderEpoch,
-      committedMetadata: z.string().nullable().default(null),
+      committedMetadata: z
+        .string()
+        .refine((text) => text.isWellFormed(), { message: 'must be well-formed' })
+        .nullable()
+        .default(null),
     }),
   ),
 })

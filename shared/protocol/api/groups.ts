@@ -5,12 +5,15 @@ import {
   MAX_ENCODED_NAME_BYTES,
   MAX_GROUP_PROTOCOLS,
   MAX_MEMBER_METADATA_BYTES,
+  MAX_OFFERED_BYTES,
   MAX_PAGE_ROWS,
   MAX_REQUEST_GROUPS,
   MAX_REQUEST_MEMBERS,
 } from '../limits.ts'
 import { encodeName } from '../names.ts'
 import { rowsOf } from './common.ts'
+
+const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
 
 /** Any text of Kafka's, but short enough for a key, where it stands percent-encoded. */
 const text = z
@@ -34,7 +37,7 @@ const timeoutMs = z
   .min(0)
   .max(2 ** 31 - 1)
 /** Opaque bytes of the members' own protocol in base64, as Kafka's ConsumerProtocol lays them out. */
-const opaque = z.base64().max(Math.ceil(MAX_MEMBER_METADATA_BYTES / 3) * 4)
+const opaque = z.base64().max(base64Length(MAX_MEMBER_METADATA_BYTES))
 
 /** Body of `POST /v1/join-group` (Kafka's JoinGroup, API key 11). */
 export const joinGroupRequest = z.strictObject({
@@ -44,10 +47,13 @@ export const joinGroupRequest = z.strictObject({
   sessionTimeoutMs: timeoutMs.default(45_000),
   rebalanceTimeoutMs: timeoutMs.default(60_000),
   protocolType: text.min(1),
-  protocols: rowsOf(z.strictObject({ name: text.min(1), metadata: opaque }), MAX_GROUP_PROTOCOLS).refine(
-    (protocols) => protocols.length > 0,
-    { message: 'must name at least one' },
-  ),
+  protocols: rowsOf(z.strictObject({ name: text.min(1), metadata: opaque }), MAX_GROUP_PROTOCOLS)
+    .refine((protocols) => protocols.length > 0, { message: 'must name at least one' })
+    .refine(
+      (protocols) =>
+        protocols.reduce((sum, { metadata }) => sum + metadata.length, 0) <= base64Length(MAX_OFFERED_BYTES),
+      { message: `metadata must be at most ${MAX_OFFERED_BYTES} bytes in sum` },
+    ),
 })
 
 export type JoinGroupRequest = z.infer<typeof joinGroupRequest>
@@ -138,7 +144,7 @@ export type GroupState = (typeof GROUP_STATES)[number]
 export const listGroupsRequest = z.strictObject({
   statesFilter: z.array(z.enum(GROUP_STATES)).max(GROUP_STATES.length).default([]),
   limit: z.int().min(1).max(MAX_PAGE_ROWS).default(DEFAULT_PAGE_ROWS),
-  nextToken: z.string().nullable().default(null),
+  nextToken: groupId.nullable().default(null),
 })
 
 export type ListGroupsRequest = z.infer<typeof listGroupsRequest>
