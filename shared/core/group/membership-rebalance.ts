@@ -1,4 +1,4 @@
-import type { Group, Member } from './group.ts'
+import { type Group, type Member, NEW_GROUP } from './group.ts'
 import { hasJoined, holderOf, isMember, namesOf } from './membership-checks.ts'
 import { commonProtocolsOf, selectProtocol } from './membership-protocols.ts'
 
@@ -144,23 +144,8 @@ export function completeRebalance(group: Group, members: readonly Member[], nowM
 }
 
 /** Nobody is left: a generation of its own, so that no member of an earlier one is taken for current. */
-function emptied(group: Group, nowMs: number): Group {
-  return {
-    ...group,
-    state: 'Empty',
-    generationId: group.generationId + 1,
-    protocolName: '',
-    leader: '',
-    joined: {},
-    awaited: {},
-    commonProtocols: {},
-    instances: {},
-    rebalanceTimeoutMs: 0,
-    initialSinceMs: 0,
-    rebalanceEndsAtMs: 0,
-    nextExpiryCheckMs: 0,
-    emptySinceMs: nowMs,
-  }
+function emptied({ generationId, protocolType }: Group, nowMs: number): Group {
+  return { ...NEW_GROUP, generationId: generationId + 1, protocolType, emptySinceMs: nowMs }
 }
 
 /**
