@@ -4,9 +4,10 @@ import type { BatchToHandle, Consumer, ConsumerRecord } from '../client/index.ts
 import { rowError, type StartFrom, type Transport } from '../client/index.ts'
 import { LATEST_TIMESTAMP } from '../shared/protocol/api/list-offsets.ts'
 import { type Context, FIRST_CONTACT } from './context.ts'
+import { errorText } from './error-text.ts'
 import { type FoundTopic, readTopic } from './find-topic.ts'
 import type { ConsumedRecord } from './format.ts'
-import { noticeOnStderr } from './outage-notice.ts'
+import { noticeOnStderr, type OutageNotice } from './outage-notice.ts'
 import type { RecordPrinter } from './record-printer.ts'
 
 /** What a member of a group reads, and until when. */
@@ -21,6 +22,8 @@ export interface GroupReading {
 
 /** A member that is killed gives its partitions up after so long. */
 const TIMEOUTS = { sessionTimeoutMs: 10_000, heartbeatIntervalMs: 3000 } as const
+/** How long a reader that stops at the end goes on without the service, as `consume -e` does without a group. */
+const OUTAGE_MS = 120_000
 /** How often a reader that stops at the end looks whether it is there. */
 const LOOK_MS = 50
 
@@ -40,7 +43,8 @@ export async function consumeInGroup(
   const ends = reading.exit === true ? await endOffsets(transport, topic, signal) : undefined
   const maxPollRecords = Math.max(1, Math.min(500, printer.wanted()))
   const options = resolveOptions({ groupId, startFrom, isolation, maxPollRecords, ...TIMEOUTS })
-  const consumer = newConsumer(context.connect({}), options)
+  const outage = outageWatch(transport.now)
+  const consumer = newConsumer(context.connect({}, outage.onTry), options)
   tellTroubles(consumer)
   const enough = new AbortController()
   const printBatch = async ({ batch, resolveOffset }: BatchToHandle) => {
@@ -67,7 +71,7 @@ export async function consumeInGroup(
     const ended = [consumer.stopped, aborted(enough.signal), aborted(signal)]
     if (ends !== undefined) {
       const isRead = () => isAssigned && isReadTo(ends, consumer)
-      ended.push(until(isRead, transport, enough.signal))
+      ended.push(until(isRead, transport, enough.signal), outage.tooLong)
     }
     await Promise.race(ended)
   } finally {
@@ -78,9 +82,26 @@ export async function consumeInGroup(
   signal.throwIfAborted()
 }
 
+/** Says when the service cannot be reached; `tooLong` rejects once that was so for OUTAGE_MS. */
+function outageWatch(now: () => number) {
+  const notice = noticeOnStderr('the service answers again')
+  const { promise: tooLong, reject } = Promise.withResolvers<never>()
+  tooLong.catch(() => {}) // only a reader that stops at the end listens
+  let sinceMs: number | undefined
+  const onTry: OutageNotice = (error) => {
+    notice(error)
+    sinceMs = error === undefined ? undefined : (sinceMs ?? now())
+    const isTooLong = sinceMs !== undefined && now() - sinceMs >= OUTAGE_MS
+    if (isTooLong) reject(error)
+  }
+  return { onTry, tooLong }
+}
+
+/** What a request fails with is told as an outage; a membership that is lost would otherwise look like a pause. */
 function tellTroubles(consumer: Consumer): void {
-  const notice = noticeOnStderr('the group goes on')
-  consumer.on('warning', ({ error }) => notice(error))
+  consumer.on('warning', ({ error }) => {
+    if (!error.retriable) process.stderr.write(`warning: ${errorText(error)}\n`)
+  })
   consumer.on('reset', ({ reason, topic, partition, fromOffset, toOffset }) => {
     if (reason === 'NO_OFFSET') return
     const facts = `partition=${topic}-${partition} reason=${reason} from=${fromOffset ?? '-'} to=${toOffset}`

@@ -443,12 +443,15 @@ describe('consume', () => {
     expect(await text(service.run(['consume', 'read', '-p', '0', '-o', '3', '-e']))).toBe('')
   })
 
-  test('outlives its service, and says so once', async () => {
-    const data = join(directory, 'outage')
+  test.each([
+    { as: 'alone', args: [] },
+    { as: 'in a group', args: ['-g', 'outage'] },
+  ])('$as outlives its service, and says so once', async ({ as, args }) => {
+    const data = join(directory, `outage ${as}`)
     const first = await dev('--data-dir', data)
     const { port } = new URL(first.endpoint)
     await text(first.run(['produce', 'outage'], 'before\n'))
-    const { child, output, ended } = start(['consume', 'outage', '-n', '2'], first.endpoint)
+    const { child, output, ended } = start(['consume', 'outage', '-n', '2', ...args], first.endpoint)
     await expect.poll(() => output.stdout.toString(), { timeout: 20_000 }).toBe('before\n')
     first.running.child.kill('SIGKILL')
     await expect.poll(() => output.stderr, { timeout: 20_000 }).toMatch(/^warning: cannot reach .*\n$/)

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { Stratolog, type Transport } from '../../client/index.ts'
+import { Stratolog, type Transport, type TransportOptions } from '../../client/index.ts'
 import { HANDLERS } from '../../functions/handlers.ts'
 import { httpService } from '../../functions/http.ts'
 import { type TestDeps, type TestOptions, testDeps } from './test-deps.ts'
@@ -17,7 +17,7 @@ export interface ConsumerService {
   /** Requests so far, of all clients. */
   readonly seen: SeenRequest[]
   /** A client of its own. `cut` decides whether a request is lost on its way; one that it waits for is late. */
-  client(options?: { readonly clientId?: string; readonly cut?: Cut }): Stratolog
+  client(options?: Pick<TransportOptions, 'clientId' | 'onTry'> & { readonly cut?: Cut }): Stratolog
   /** Appends records to a partition, a batch for each call. */
   append(topic: string, partition: number, records: readonly string[]): Promise<void>
   createTopic(name: string, partitions: number): Promise<void>
@@ -66,10 +66,11 @@ export async function consumerService(options: TestOptions = {}): Promise<Consum
     signal?.throwIfAborted()
   }
 
-  const client: ConsumerService['client'] = ({ clientId, cut = () => false } = {}) =>
+  const client: ConsumerService['client'] = ({ clientId, onTry, cut = () => false } = {}) =>
     new Stratolog({
       endpoint: 'http://localhost',
       clientId,
+      onTry,
       fetch: fetchWith(cut),
       deps: { now: clock.nowMs, sleep, random: () => 0.5 },
     })

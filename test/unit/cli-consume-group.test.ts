@@ -57,3 +57,36 @@ test('consume -g -e does not take what it gave up for a rebalance for read', asy
   expect(others).toHaveLength(2)
   expect(printed.size).toBe(10_000)
 })
+
+test('consume -g -e gives up once the service has been out of reach for 120 s', async () => {
+  const service = await consumerService({ configs: { 'group.initial.rebalance.delay.ms': '0' } })
+  await service.createTopic('t', 1)
+  const megabyte = 'v'.repeat(1_000_000)
+  for (const value of [megabyte, megabyte]) await service.append('t', 0, [value])
+  let printed = 0
+  const printer: RecordPrinter = {
+    wanted: () => Number.POSITIVE_INFINITY,
+    isFull: () => false,
+    print: async (records) => {
+      printed += records.length
+      return records.length
+    },
+    flush: async () => {},
+  }
+  let fetches = 0
+  const cut = (api: string) => {
+    if (api === 'fetch') fetches += 1
+    return fetches > 1
+  }
+  const startedMs = service.deps.clock.nowMs()
+  const reading = consumeInGroup(TO_THE_END, printer, {
+    output: 'table',
+    signal: new AbortController().signal,
+    connect: (_retry, onTry) => service.client({ cut, onTry }).transport,
+  })
+  await expect(reading).rejects.toMatchObject({ errorName: 'NETWORK_EXCEPTION' })
+  expect(printed).toBe(1)
+  const tookMs = service.deps.clock.nowMs() - startedMs
+  expect(tookMs).toBeGreaterThan(120_000)
+  expect(tookMs).toBeLessThan(200_000)
+})
