@@ -171,7 +171,7 @@ async function carryOut(
   if (own !== undefined && !offersSame(own.member, member.protocols)) joining.isOfferOpen = true
   const after =
     decision.next === 'replace'
-      ? stored && (await replaceMember(deps, groupId, decision, stored))
+      ? stored && (await replaceMember(deps, groupId, decision, { stored, own }))
       : await storeMember(deps, groupId, decision, { stored, own })
   if (after === undefined) return undefined
   joining.isOfferOpen = false

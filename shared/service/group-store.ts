@@ -135,15 +135,14 @@ export async function replaceMember(
   deps: Deps,
   groupId: string,
   next: { readonly group: Group; readonly member: Member; readonly formerMemberId: string },
-  read: StoredGroup,
+  { stored: read, own }: { readonly stored: StoredGroup; readonly own: StoredMember | undefined },
 ): Promise<StoredGroup | undefined> {
   const { group, member, formerMemberId } = next
   const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
   const item = encodeGroup(group, { groupId, retentionMs })
-  // An earlier try, which somebody else was faster than, may have left a document of the new id.
-  const written = Object.entries({ ...encodeMember(member), ver: 1 }).map(([name, value]) =>
-    set([name], value),
-  )
+  // An earlier try, which somebody else was faster than, may have left a document of the new id, whose version rises.
+  const ver = (own?.version ?? 0) + 1
+  const written = Object.entries({ ...encodeMember(member), ver }).map(([name, value]) => set([name], value))
   const verdict = await unlessUnknown(
     deps,
     deps.documents.transact([
