@@ -736,11 +736,8 @@ const validBatches = (entries) =>
     name: 'emptied-in-the-old-generation',
     rule: '§9, I3: a group that is emptied begins a generation',
     file: 'shared/core/group/membership-rebalance.ts',
-    find: `    state: 'Empty',
-    generationId: group.generationId + 1,
-`,
-    replace: `    state: 'Empty',
-`,
+    find: '  return { ...NEW_GROUP, generationId: generationId + 1, protocolType, emptySinceMs: nowMs }\n',
+    replace: '  return { ...NEW_GROUP, generationId, protocolType, emptySinceMs: nowMs }\n',
   },
   {
     name: 'dead-group-forgets-its-generation',
