@@ -56,6 +56,7 @@ export interface Consumer extends AsyncIterable<ConsumerRecord> {
    *
    * @throws StratologError ILLEGAL_GENERATION when a partition is not this member's any more, or the group moved on: nothing
    *   was committed for it
+   * @throws StratologError INVALID_REQUEST when the consumer is closed
    * @throws StratologError otherwise refused
    */
   commit(offsets?: readonly PartitionOffset[], options?: { readonly signal?: AbortSignal }): Promise<void>

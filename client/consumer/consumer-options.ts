@@ -71,7 +71,7 @@ const DEFAULT_ASSIGNORS: readonly AssignorName[] = ['range', 'cooperative-sticky
 /**
  * The options with their defaults, which are Kafka's but for a start at the earliest offset.
  *
- * @throws StratologError INVALID_REQUEST when a number is too small or the assignors have nothing in common
+ * @throws StratologError INVALID_REQUEST when there is no such option, or value, or the assignors have nothing in common
  */
 export function resolveOptions(options: ConsumerOptions): ResolvedOptions {
   const { assignors: wanted = DEFAULT_ASSIGNORS, ...rest } = options
@@ -85,10 +85,10 @@ export function resolveOptions(options: ConsumerOptions): ResolvedOptions {
       `assignors have no rebalance protocol in common assignors=${assignors.map(({ name }) => name)}`,
     )
   }
-  const resolved: ResolvedOptions = { ...DEFAULTS, ...rest, assignors, rebalanceProtocol }
-  for (const name of AT_LEAST_ONE) {
-    if (!(resolved[name] >= 1)) throw misuse(`option is below 1 ${name}=${resolved[name]}`)
-  }
+  // What is there and undefined is not said: programs that are no TypeScript take options from the environment.
+  const said = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const resolved: ResolvedOptions = { ...DEFAULTS, ...said, assignors, rebalanceProtocol }
+  checkValues(resolved)
   if (resolved.heartbeatIntervalMs >= resolved.sessionTimeoutMs) {
     const { heartbeatIntervalMs, sessionTimeoutMs } = resolved
     throw misuse(
@@ -98,14 +98,30 @@ export function resolveOptions(options: ConsumerOptions): ResolvedOptions {
   return resolved
 }
 
-const AT_LEAST_ONE = [
-  'heartbeatIntervalMs',
-  'maxPollRecords',
-  'maxPollIntervalMs',
-  'partitionsConsumedConcurrently',
-  'keyConcurrency',
-  'metadataMaxAgeMs',
-] as const
+/** Options that may be 0. */
+const MAY_BE_ZERO: readonly string[] = ['fetchMaxWaitMs', 'fetchMinBytes']
+
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  isolation: ['read_committed', 'read_uncommitted'],
+  startFrom: ['earliest', 'latest', 'none'],
+}
+
+/** Types do not reach programs that are no TypeScript: there a word that is none would quietly mean another. */
+function checkValues(resolved: ResolvedOptions): void {
+  for (const [name, value] of Object.entries(resolved)) {
+    if (!Object.hasOwn(DEFAULTS, name) && !['assignors', 'rebalanceProtocol'].includes(name)) {
+      throw misuse(`unknown option ${name}`)
+    }
+    const choices = Object.hasOwn(CHOICES, name) ? CHOICES[name] : undefined
+    if (choices !== undefined && !choices.includes(value as string)) {
+      throw misuse(`option is none of ${choices.join(', ')} ${name}=${value}`)
+    }
+    if (typeof DEFAULTS[name as keyof typeof DEFAULTS] !== 'number') continue
+    const least = MAY_BE_ZERO.includes(name) ? 0 : 1
+    if (!Number.isInteger(value)) throw misuse(`option is not an integer ${name}=${value}`)
+    if ((value as number) < least) throw misuse(`option is below ${least} ${name}=${value}`)
+  }
+}
 
 function findAssignor(wanted: AssignorName | Assignor): Assignor {
   if (typeof wanted !== 'string') return wanted

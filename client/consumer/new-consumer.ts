@@ -47,6 +47,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
   let queue: RecordQueue | undefined
   let failure: { readonly error: unknown } | undefined
   let closing: Promise<void> | undefined
+  let isClosed = false
 
   const warn = (error: unknown) => events.emit('warning', { error: asStratologError(error) })
   const fail = (error: unknown) => {
@@ -244,6 +245,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
   }
 
   const settle = () => {
+    isClosed = true
     beating.abort()
     if (failure === undefined) return stopped.resolve()
     if (events.has('error')) {
@@ -253,8 +255,13 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
     stopped.reject(failure.error)
   }
 
+  const requireOpen = () => {
+    if (isClosed) throw misuse('consumer is closed')
+  }
+
   const consumer: Consumer = {
     subscribe: async (wanted) => {
+      requireOpen()
       if (groupId === undefined) throw misuse('subscribe needs a groupId')
       if (subscription === undefined && assignments.all().length > 0)
         throw misuse('consumer has assigned partitions')
@@ -263,6 +270,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
       if (isRunning) await topics.refresh()
     },
     assign: async (partitions) => {
+      requireOpen()
       if (subscription !== undefined) throw misuse('consumer has subscribed')
       const names = new Set(partitions.map(partitionName))
       await ownership.giveUp(assignments.all().filter((assigned) => !names.has(partitionName(assigned))))
@@ -273,6 +281,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
       fetchAlarm.ring()
     },
     run: async (run) => {
+      if (!run.eachRecord && !run.eachBatch) throw misuse('run needs eachRecord or eachBatch')
       const handler = run.eachRecord
         ? eachRecordPoll(run.eachRecord, options.keyConcurrency, dispatcher.watch)
         : eachBatchPoll(run.eachBatch, dispatcher.watch)
@@ -302,6 +311,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
     },
     [Symbol.asyncIterator]: () => consumer.records(),
     commit: async (offsets, { signal } = {}) => {
+      requireOpen()
       if (offsets !== undefined) return committer.offsets(offsets, { signal })
       queue?.finish()
       return committer.processed(assignments.all(), { signal })

@@ -397,6 +397,8 @@ describe('a loop over records', () => {
 })
 
 describe('what is asked at the wrong time', () => {
+  const T = { topics: ['t'] }
+
   test.each<{ name: string; ask: (consumer: Consumer) => Promise<unknown>; message: RegExp }>([
     {
       name: 'running without partitions',
@@ -417,6 +419,22 @@ describe('what is asked at the wrong time', () => {
       },
       message: /runs already/,
     },
+    {
+      name: 'running without a handler',
+      ask: async (one) => {
+        await one.assign([at0])
+        await one.run({} as never)
+      },
+      message: /eachRecord or eachBatch/,
+    },
+    ...(['commit', 'subscribe', 'assign'] as const).map((call) => ({
+      name: `${call} of a consumer that is closed`,
+      ask: async (one: Consumer) => {
+        await one.close()
+        await (call === 'commit' ? one.commit() : call === 'assign' ? one.assign([at0]) : one.subscribe(T))
+      },
+      message: /consumer is closed/,
+    })),
     { name: 'committing without a group', ask: (one) => one.commit(), message: /groupId/ },
     {
       name: 'seeking what is not assigned',
@@ -435,9 +453,21 @@ describe('what is asked at the wrong time', () => {
     { maxPollRecords: 0 },
     { assignors: ['sorted'] as never },
     { assignors: [] },
-  ])('options that contradict are refused: %o', async (options) => {
+    { maxPollRecords: 1.5 },
+    { sessionTimeoutMs: Number.NaN },
+    { fetchMinBytes: -1 },
+    { startFrom: 'smallest' as never },
+    { isolation: 'READ_UNCOMMITTED' as never },
+    { maxPollRecord: 5 } as never,
+  ])('options that contradict, or are none, are refused: %o', async (options) => {
     const service = await consumerService()
     expect(() => service.client().consumer(options)).toThrow(StratologError)
+  })
+
+  test('an option that is undefined has its default', async () => {
+    const service = await consumerService()
+    const options: object = { groupId: undefined, maxPollRecords: undefined, startFrom: undefined }
+    expect(() => service.client().consumer(options)).not.toThrow()
   })
 })
 
