@@ -17,7 +17,13 @@ export interface CommitAs {
 export interface GroupClients {
   createTopic(name: string, partitions: number): Promise<void>
   /** Starts a member with a short session that commits often. */
-  member(groupId: string, topic: string, more?: ConsumerOptions): ConsumerProcess
+  member(
+    groupId: string,
+    topic: string,
+    more?: ConsumerOptions & { readonly commitIntervalMs?: number },
+  ): ConsumerProcess
+  /** Appends one record to each of the first partitions. */
+  append(topic: string, values: readonly string[]): Promise<void>
   /** Appends one record to each partition again and again until it is stopped; `written` is all that was acknowledged. */
   steadyProducer(topic: string, partitions: number): SteadyProducer
   /** Committed offsets by partition, of a group of one topic. */
@@ -50,11 +56,15 @@ export function groupClients(endpoint: string): GroupClients {
       const answer = await transport.call('create-topics', { topics: [{ name, numPartitions: partitions }] })
       expect(answer.topics[0]?.errorCode).toBe(0)
     },
-    member: (groupId, topic, more = {}) => {
+    member: (groupId, topic, { commitIntervalMs = 500, ...more } = {}) => {
       const options = { groupId, ...QUICK, ...more }
-      const started = startConsumer({ endpoint, topics: [topic], options, commitIntervalMs: 500 })
+      const started = startConsumer({ endpoint, topics: [topic], options, commitIntervalMs })
       members.push(started)
       return started
+    },
+    append: async (topic, values) => {
+      const rows = await append(admin, topic, values)
+      expect(rows.map(({ errorCode }) => errorCode)).toEqual(values.map(() => 0))
     },
     steadyProducer: (topic, partitions) => steadyProducer(admin, topic, partitions),
     committed: async (groupId) => {
@@ -79,24 +89,25 @@ export function groupClients(endpoint: string): GroupClients {
   }
 }
 
-function steadyProducer({ transport }: Stratolog, topic: string, partitions: number): SteadyProducer {
+async function append({ transport }: Stratolog, topic: string, values: readonly string[]) {
+  const partitions = values.map((value, partitionIndex) => ({
+    partitionIndex,
+    records: [{ key: null, value: btoa(value) }],
+  }))
+  const topics = [{ name: topic, partitions }]
+  return (await transport.call('produce', { topics })).topics[0]?.partitions ?? []
+}
+
+function steadyProducer(admin: Stratolog, topic: string, partitions: number): SteadyProducer {
   const written: string[] = []
   const doubtful: string[] = []
   const over = new AbortController()
-  const append = async (values: readonly string[]) => {
-    const rows = values.map((value, partitionIndex) => ({
-      partitionIndex,
-      records: [{ key: null, value: btoa(value) }],
-    }))
-    const topics = [{ name: topic, partitions: rows }]
-    return (await transport.call('produce', { topics })).topics[0]?.partitions ?? []
-  }
   const run = async () => {
     let failedSinceMs: number | undefined
     for (let at = 0; !over.signal.aborted; at += 1) {
       const values = Array.from({ length: partitions }, (_, partition) => `${partition}/${at}`)
       try {
-        const rows = await append(values)
+        const rows = await append(admin, topic, values)
         for (const [partition, value] of values.entries()) {
           if (rows[partition]?.errorCode === 0) written.push(value)
           else doubtful.push(value)
@@ -107,7 +118,7 @@ function steadyProducer({ transport }: Stratolog, topic: string, partitions: num
         failedSinceMs ??= performance.now()
         if (performance.now() - failedSinceMs > LONGEST_OUTAGE_MS) throw error
       }
-      await transport.sleep(PAUSE_MS, undefined)
+      await admin.transport.sleep(PAUSE_MS, undefined)
     }
   }
   const running = run()
