@@ -77,7 +77,7 @@ function lambda(
     },
   })
   return new NodejsFunction(scope, id, {
-    entry: fileURLToPath(new URL(`../functions/groups/${group}.ts`, import.meta.url)),
+    entry: fileURLToPath(new URL(`../functions/lambdas/${group}.ts`, import.meta.url)),
     description: `Stratolog: ${group}`,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,

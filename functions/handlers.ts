@@ -1,8 +1,8 @@
-import { ADMIN_HANDLERS } from './groups/admin-handlers.ts'
-import { FETCH_HANDLERS } from './groups/fetch-handlers.ts'
-import { GROUP_HANDLERS } from './groups/group-handlers.ts'
-import { PRODUCE_HANDLERS } from './groups/produce-handlers.ts'
-import { REST_HANDLERS } from './groups/rest-handlers.ts'
+import { ADMIN_HANDLERS } from './lambdas/admin-handlers.ts'
+import { FETCH_HANDLERS } from './lambdas/fetch-handlers.ts'
+import { GROUP_HANDLERS } from './lambdas/group-handlers.ts'
+import { PRODUCE_HANDLERS } from './lambdas/produce-handlers.ts'
+import { REST_HANDLERS } from './lambdas/rest-handlers.ts'
 import type { Handler } from './handler.ts'
 import type { ApiName } from './routes.ts'
 

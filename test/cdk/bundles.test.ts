@@ -2,11 +2,11 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 import { HTTP_GROUPS, LAMBDA_GROUPS } from '../../cdk/functions.ts'
-import { ADMIN_HANDLERS } from '../../functions/groups/admin-handlers.ts'
-import { FETCH_HANDLERS } from '../../functions/groups/fetch-handlers.ts'
-import { GROUP_HANDLERS } from '../../functions/groups/group-handlers.ts'
-import { PRODUCE_HANDLERS } from '../../functions/groups/produce-handlers.ts'
-import { REST_HANDLERS } from '../../functions/groups/rest-handlers.ts'
+import { ADMIN_HANDLERS } from '../../functions/lambdas/admin-handlers.ts'
+import { FETCH_HANDLERS } from '../../functions/lambdas/fetch-handlers.ts'
+import { GROUP_HANDLERS } from '../../functions/lambdas/group-handlers.ts'
+import { PRODUCE_HANDLERS } from '../../functions/lambdas/produce-handlers.ts'
+import { REST_HANDLERS } from '../../functions/lambdas/rest-handlers.ts'
 import type { Handlers } from '../../functions/handler.ts'
 import { HANDLERS } from '../../functions/handlers.ts'
 import { ROUTES } from '../../functions/routes.ts'
@@ -41,7 +41,7 @@ beforeAll(async () => {
   for (const group of LAMBDA_GROUPS) {
     const { metafile } = await build({
       absWorkingDir: root,
-      entryPoints: [`functions/groups/${group}.ts`],
+      entryPoints: [`functions/lambdas/${group}.ts`],
       bundle: true,
       write: false,
       metafile: true,
