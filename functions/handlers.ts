@@ -1,9 +1,9 @@
+import type { Handler } from './handler.ts'
 import { ADMIN_HANDLERS } from './lambdas/admin-handlers.ts'
 import { FETCH_HANDLERS } from './lambdas/fetch-handlers.ts'
 import { GROUP_HANDLERS } from './lambdas/group-handlers.ts'
 import { PRODUCE_HANDLERS } from './lambdas/produce-handlers.ts'
 import { REST_HANDLERS } from './lambdas/rest-handlers.ts'
-import type { Handler } from './handler.ts'
 import type { ApiName } from './routes.ts'
 
 /** What answers each route, of all groups: a route without a handler does not compile. */
