@@ -18,6 +18,9 @@ import { callAs, endLife, type Groups, type Life, placeOf } from './group-compan
 
 type Joined = Extract<JoinGroupResponse, { errorCode: 0 }>
 
+/** One leader in so many does not wait for what it assigns to be stored: it joins again meanwhile, and may assign anew. */
+const HASTY = 6
+
 /** Joins, and is assigned partitions, however often that takes. */
 export async function becomeMember(groups: Groups, life: Life): Promise<TopicPartitions> {
   for (;;) {
@@ -31,6 +34,7 @@ export async function becomeMember(groups: Groups, life: Life): Promise<TopicPar
     const assigned = await sync(groups, life, joined)
     if (assigned === undefined) continue
     life.assigned = assigned
+    life.ownedIn = life.generationId
     return assigned
   }
 }
@@ -39,6 +43,7 @@ export async function becomeMember(groups: Groups, life: Life): Promise<TopicPar
 export function loseAll(life: Life): void {
   life.memberId = ''
   life.generationId = -1
+  life.ownedIn = -1
   life.owned.clear()
   life.assigned = new Map()
 }
@@ -96,7 +101,9 @@ async function sync(groups: Groups, life: Life, joined: Joined): Promise<TopicPa
     assignments: isAssigning ? await assign(groups, life, joined) : [],
   }
   for (;;) {
-    const answer = await callAs(groups, life, 'sync', (deps) => syncGroup(deps, request))
+    const isHasty = isAssigning && !groups.isOver() && scheduler.chance(HASTY)
+    const timeoutMs = isHasty ? scheduler.random.integer(5, 100) : undefined
+    const answer = await callAs(groups, life, 'sync', (deps) => syncGroup(deps, request), timeoutMs)
     if (answer === NO_ANSWER || 'thrown' in answer) {
       // Joined again, a leader may assign something else in the same generation.
       if (scheduler.chance(2)) return undefined
@@ -125,6 +132,8 @@ async function sync(groups: Groups, life: Life, joined: Joined): Promise<TopicPa
     if (errorName === 'UNKNOWN_MEMBER_ID') loseAll(life)
     if (JOIN_AGAIN.has(errorName)) return undefined
     await company.pause(scheduler.random.integer(50, 500))
+    // As Kafka's consumer does after any error.
+    if (scheduler.chance(2)) return undefined
   }
 }
 
@@ -136,7 +145,7 @@ const JOIN_AGAIN: ReadonlySet<string> = new Set([
 ])
 
 /** What the leader gives to everybody, by the assignor that was chosen. */
-async function assign(groups: Groups, life: Life, { members, protocolName }: Joined) {
+async function assign(groups: Groups, life: Life, { members, protocolName, generationId }: Joined) {
   const assignor = ASSIGNORS.find(({ name }) => name === protocolName)
   if (assignor === undefined) throw new Error(`no assignor ${protocolName}`)
   const known = members.map(({ memberId, groupInstanceId, metadata }): AssignorMember => {
@@ -148,9 +157,18 @@ async function assign(groups: Groups, life: Life, { members, protocolName }: Joi
     known.flatMap(({ topics }) => topics),
   )
   life.counts = counts
-  return [...assignor.assign(known, counts)].map(([memberId, assignedPartitions]) => ({
+  const assigned = [...assignor.assign(known, counts)]
+  const given = assigned.map(([, assignedPartitions]) => assignedPartitions)
+  // Nobody says that an assignor comes to the same twice; one that cooperates must not take anything away so.
+  const isAgain = life.assignedIn === generationId && !life.isCooperative
+  if (life.assignedIn === generationId) groups.company.cluster.count('group: assigned again')
+  life.assignedIn = generationId
+  if (isAgain) given.push(...given.splice(0, 1))
+  return assigned.map(([memberId], at) => ({
     memberId,
-    assignment: toBase64(encodeAssignment({ assignedPartitions, userData: null })),
+    assignment: toBase64(
+      encodeAssignment({ assignedPartitions: given[at] ?? new Map<string, number[]>(), userData: null }),
+    ),
   }))
 }
 
@@ -167,7 +185,7 @@ export async function countPartitions(
 }
 
 function subscriptionOf(
-  { topics, owned, assigned, generationId, isCooperative }: Life,
+  { topics, owned, assigned, ownedIn: generationId, isCooperative }: Life,
   name: string,
 ): string {
   const assignor = ASSIGNORS.find((known) => known.name === name)

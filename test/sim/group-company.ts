@@ -54,11 +54,15 @@ export interface Life {
   generationId: number
   /** By place. */
   owned: Map<string, Owned>
+  /** The generation in which it was assigned that; −1 before the first. */
+  ownedIn: number
   /** What it was assigned in `generationId`, which an eager member drops before it joins. */
   assigned: ReadonlyMap<string, readonly number[]>
   /** Of the leader: how many partitions there were when it assigned; undefined where it did not. */
   counts: ReadonlyMap<string, number> | undefined
   isLeader: boolean
+  /** Generation in which it assigned last; −1 before that. */
+  assignedIn: number
   /** A heartbeat or a commit said so. */
   mustJoin: boolean
   frozenUntilMs: number
@@ -89,10 +93,11 @@ export async function callAs<T>(
   life: Life,
   what: string,
   run: (deps: Environment['deps']) => Promise<T>,
+  timeoutMs = MEMBER_TIMEOUT_MS,
 ) {
   await strike(groups, life)
   const name = `${what} ${life.group} ${life.memberId}`
-  const answer = await orThrown(() => groups.company.ask(name, run, MEMBER_TIMEOUT_MS))
+  const answer = await orThrown(() => groups.company.ask(name, run, timeoutMs))
   await thaw(groups, life)
   return answer === NO_ANSWER ? NO_ANSWER : answer
 }

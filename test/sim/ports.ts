@@ -37,6 +37,8 @@ const DOCUMENT_TIMEOUT_MS = 3000
 
 /** Of the object that names a bucket, the only one read as a whole, all hangs on two reads in a row. */
 const WHOLE_OBJECTS_RARER = 4
+/** A removal of several documents that comes late meets what was made anew meanwhile: few runs have more than one. */
+const REMOVALS_LATER = 20
 
 /** Counts a fault, and tells the trace which call it befell. */
 function befell({ scheduler, exercised }: Wires, call: string, fault: string): void {
@@ -93,7 +95,10 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
       })
     })
 
-  const write = <T>(what: string, run: () => Promise<T>): Promise<T> =>
+  const write = <T>(what: string, run: () => Promise<T>): Promise<T> => writeLater(what, 1, run)
+
+  /** A write that is applied late so many times more often. */
+  const writeLater = <T>(what: string, moreOften: number, run: () => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       const name = `${process.name} ${what}`
       const fails = (delayMs: number, error: KafkaError) =>
@@ -103,7 +108,7 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
       const unknown = () =>
         fails(DOCUMENT_TIMEOUT_MS, new KafkaError('REQUEST_TIMED_OUT', `simulated: no answer to ${what}`))
       const isLost = scheduler.chance(wires.rates.requestLost)
-      const isLate = !isLost && scheduler.chance(wires.rates.lateApply)
+      const isLate = !isLost && scheduler.chance(Math.ceil(wires.rates.lateApply / moreOften))
       if (isLost || isLate) unknown()
       if (isLate) scheduler.note(`fault: F3 will be applied late: ${name}`)
       if (isLost) {
@@ -196,7 +201,8 @@ export function simulatedDocuments(wires: Wires, process: Process, store: Docume
       const keys = actions.map(({ action, key }) => `${action} ${key.pk} ${key.sk}`).join(', ')
       let first: ReturnType<typeof toldOfAll> | undefined
       // Its token makes a transaction that comes twice one.
-      return write(`transact ${keys}`, () => {
+      const isRemoval = actions.some(({ action }) => action === 'delete')
+      return writeLater(`transact ${keys}`, isRemoval ? REMOVALS_LATER : 1, () => {
         first ??= toldOfAll(actions)
         return first
       })
