@@ -4,8 +4,9 @@ import type { Transport } from '../transport.ts'
 import { type AssignedPartition, uncommitted } from './assigned-partition.ts'
 import type { Assignments } from './assignments.ts'
 import { misuse } from './consumer-error.ts'
-import { byTopic, type PartitionOffset, partitionName, type TopicPartition } from './consumer-record.ts'
+import { type PartitionOffset, partitionName, type TopicPartition } from './consumer-record.ts'
 import { inRequests } from './in-requests.ts'
+import { requested } from './starting-offsets.ts'
 
 /** As whom a commit is made: the member of a generation, or, with −1 and '', somebody who is no member. */
 export interface Identity {
@@ -36,6 +37,8 @@ export interface Committer {
 /** What is to be committed for one partition. */
 interface Commit extends TopicPartition {
   readonly assigned: AssignedPartition | undefined
+  /** Of the topic that was read: the next one of its name has other offsets. */
+  readonly topicId: string | undefined
   readonly offset: number
   readonly leaderEpoch: number
   readonly metadata: string | null
@@ -74,8 +77,10 @@ export function newCommitter(given: CommitterGiven): Committer {
 
 function processedOf(assigned: AssignedPartition): Commit[] {
   const processed = uncommitted(assigned)
-  const { topic, partition } = assigned
-  return processed === undefined ? [] : [{ topic, partition, ...processed, assigned, metadata: null }]
+  const { topic, partition, topicId } = assigned
+  return processed === undefined
+    ? []
+    : [{ topic, partition, topicId, ...processed, assigned, metadata: null }]
 }
 
 function explicitCommit(given: CommitterGiven, asked: PartitionOffset): Commit {
@@ -91,6 +96,7 @@ function explicitCommit(given: CommitterGiven, asked: PartitionOffset): Commit {
     topic,
     partition,
     assigned,
+    topicId: assigned?.topicId,
     offset,
     leaderEpoch: leaderEpoch ?? knownEpoch,
     metadata: metadata ?? null,
@@ -106,6 +112,7 @@ async function commitAll(
   if (groupId === undefined) throw misuse('a commit needs a groupId')
   const deadlineMs = options.deadlineMs ?? transport.now() + transport.retry.deliveryTimeoutMs
   let left = commits()
+  let gone: StratologError | undefined
   for (let failures = 1; left.length > 0; failures += 1) {
     options.signal?.throwIfAborted()
     const identity = given.identity()
@@ -113,20 +120,28 @@ async function commitAll(
     if (identity === undefined || lost !== undefined) throw notAssigned(lost ?? left)
     const until = { signal: options.signal, deadlineMs }
     const failed = await inRequests(left, (some) => commitOnce(given, { groupId, identity }, some, until))
-    const [first] = failed
-    if (first === undefined) return
+    gone ??= failed.find(isOfGoneTopic)?.error
+    const mayPass = failed.filter((one) => !isOfGoneTopic(one))
+    const [first] = mayPass
+    if (first === undefined) break
     const waitMs = backoffMs(
       transport.retry,
       { failures: Math.min(failures, 10), retryAfterMs: undefined },
       transport.random(),
     )
     const isOver = transport.now() + waitMs >= deadlineMs
-    const lasting = failed.find(({ error }) => !error.retriable)
+    const lasting = mayPass.find(({ error }) => !error.retriable)
     const isPassing = lasting === undefined || (await passes(given, lasting.error, identity))
     if (!isPassing || isOver) throw (lasting ?? first).error
     await transport.sleep(waitMs, options.signal)
-    left = failed.map(({ commit }) => commit)
+    left = mayPass.map(({ commit }) => commit)
   }
+  if (gone !== undefined) throw gone
+}
+
+/** Retriable, since metadata may be behind; but what was read is of a topic that was there, and no other commit waits for it. */
+function isOfGoneTopic({ error }: { readonly error: StratologError }): boolean {
+  return ['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID', 'INCONSISTENT_TOPIC_ID'].includes(error.errorName)
 }
 
 /** A cooperative member goes on while it joins: what it still has afterwards it commits in the new generation. */
@@ -149,16 +164,12 @@ async function commitOnce(
   options: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
 ): Promise<{ commit: Commit; error: StratologError }[]> {
   const { groupId, identity } = by
-  const ids = new Map(commits.map(({ topic, assigned }) => [topic, assigned?.topicId]))
-  const topics = byTopic(commits, ({ partition, offset, leaderEpoch, metadata }) => ({
+  const topics = requested(commits, ({ partition, offset, leaderEpoch, metadata }) => ({
     partitionIndex: partition,
     committedOffset: offset,
     committedLeaderEpoch: leaderEpoch,
     committedMetadata: metadata,
-  })).map((topic) => {
-    const topicId = ids.get(topic.name)
-    return { ...topic, ...(topicId === undefined ? {} : { topicId }) }
-  })
+  }))
   const answer = await given.transport.call('offset-commit', { groupId, ...identity, topics }, options)
   const rows = new Map(
     answer.topics.flatMap(({ name, partitions }) =>
@@ -170,7 +181,8 @@ async function commitOnce(
     const row = rows.get(partitionName(commit))
     const error = row === undefined ? undefined : rowError(row)
     if (error !== undefined) failed.push({ commit, error })
-    else if (commit.assigned !== undefined) commit.assigned.committed = commit.offset
+    else if (commit.assigned?.topicId === commit.topicId && commit.assigned !== undefined)
+      commit.assigned.committed = commit.offset
   }
   const refusal = failed.find(({ error }) => !error.retriable)
   if (refusal !== undefined) given.onRefused(refusal.error, identity)

@@ -419,6 +419,45 @@ describe('commits', () => {
     expect(one.warnings).toEqual([])
   })
 
+  test('of a topic that is deleted hold up no others, nor the rebalance that it makes', async () => {
+    const service = await serviceWith(1)
+    await service.createTopic('u', 1)
+    for (const topic of ['t', 'u']) await service.append(topic, 0, ['first'])
+    const one = await member(service, {}, ['t', 'u'])
+    await service.until(() => one.records.length === 2)
+    await service.client().transport.call('delete-topics', { topics: [{ name: 'u' }] })
+    await service.pass(1000)
+    await service.append('t', 0, ['second'])
+    await service.pass(4000)
+    expect(await committed(service)).toEqual({ t0: 2n })
+    expect(assigned(one)).toBe('t0')
+    expect(one.warnings.map(({ errorName }) => errorName)).toContain('UNKNOWN_TOPIC_ID')
+  })
+
+  test('of a topic are never made for the next one of its name', async () => {
+    const service = await serviceWith(1)
+    await service.append('t', 0, values(3))
+    let isSecond = false
+    const handle = async () => {
+      while (isSecond) await service.pass(1000)
+    }
+    const one = await member(service, { handle })
+    await service.until(() => one.records.length === 3)
+    isSecond = true
+    const { transport } = service.client()
+    await transport.call('delete-topics', { topics: [{ name: 't' }] })
+    await service.pass(3000)
+    await service.createTopic('t', 1)
+    await service.append('t', 0, values(5, 3))
+    await service.until(() => one.records.length === 4)
+    await service.pass(5000)
+    expect(await committed(service)).toEqual({})
+    isSecond = false
+    await service.until(() => one.records.length === 8)
+    await service.pass(3000)
+    expect(await committed(service)).toEqual({ t0: 5n })
+  })
+
   test('are made one after the other: a late one does not undo a newer one', async () => {
     const service = await serviceWith(1)
     let isFirst = true
