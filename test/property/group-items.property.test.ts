@@ -26,7 +26,7 @@ const fence = fc.record({
 })
 const offsets = fc.dictionary(fc.nat(49).map(String), committed, { noNullPrototype: true })
 const document: fc.Arbitrary<GroupOffsets> = fc
-  .record({ topicName: fc.string(), fence, metadataBytes: fc.constant(0), offsets })
+  .record({ topicName: fc.string(), bornAtMs: offset, fence, metadataBytes: fc.constant(0), offsets })
   .map((made) => ({ ...made, metadataBytes: metadataBytesAfter(made, new Map()) }))
 const commits = fc
   .array(fc.tuple(fc.nat(49), committed), { minLength: 1, maxLength: 9 })

@@ -651,8 +651,15 @@ const validBatches = (entries) =>
     name: 'fence-goes-back',
     rule: '▲ §9: a fence only rises',
     file: 'shared/core/group/offsets.ts',
-    find: "    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion)],\n",
-    replace: "    checks: [present(['fence'])],\n",
+    find: "    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion), equal(['bornAtMs'], bornAtMs)],\n",
+    replace: "    checks: [present(['fence']), equal(['bornAtMs'], bornAtMs)],\n",
+  },
+  {
+    name: 'fence-of-a-former-group',
+    rule: '§9: a fence is raised only in the document that was looked at',
+    file: 'shared/core/group/offsets.ts',
+    find: "    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion), equal(['bornAtMs'], bornAtMs)],\n",
+    replace: "    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion)],\n",
   },
   {
     name: 'offsets-made-without-a-look-at-the-group',

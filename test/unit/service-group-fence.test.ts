@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type Group, NEW_GROUP } from '../../shared/core/group/group.ts'
 import { raiseFence } from '../../shared/service/group-fence.ts'
 import { fenceOf } from '../../shared/service/group-offsets.ts'
-import { groupPk, offsetsKey } from '../../shared/store/keys.ts'
+import { groupMetaKey, groupPk, offsetsKey } from '../../shared/store/keys.ts'
 import { runAfter, runBefore } from '../support/calls.ts'
 import type { DocumentCall, DocumentFault } from '../support/faulty-store.ts'
 import {
@@ -281,6 +281,23 @@ describe('a fence that is raised', () => {
       if (calls <= killedAt) return
       if (fault.fault === 'throttled') expect(killed).toBe(true)
     }
+  })
+
+  test('leaves alone what a group made anew has, whose versions begin anew', async () => {
+    const deps = await testDeps()
+    const topicId = await storeTopic(deps, TOPIC)
+    await storeGroup(deps, STABLE)
+    await commit(deps, M1, { 0: 1 })
+    const stored = await storeGroup(deps, NEXT)
+    const makeAnew = async () => {
+      for (const key of [offsetsKey(GROUP, topicId, 0), groupMetaKey(GROUP)])
+        await deps.documents.store.delete(key, [])
+      deps.clock.set(deps.clock.nowMs() + 1)
+      expect(await commit(otherEnvironment(deps), { generationId: -1 }, { 0: 2 })).toEqual([undefined])
+    }
+    deps.documents.faults.once(isCommit, runBefore(makeAnew))
+    await raiseFence(deps, GROUP, fenceOf(stored))
+    expect(await generations(deps)).toEqual([0])
   })
 
   test('does not bring back a document that was removed', async () => {

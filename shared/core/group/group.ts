@@ -92,6 +92,8 @@ export interface OffsetsFence {
 /** Offsets committed for up to 50 partitions of one topic, and their fence: a document `OFFSETS#`. */
 export interface GroupOffsets {
   readonly topicName: string
+  /** When it was made: in a group that is deleted and made anew there is another document of its name. */
+  readonly bornAtMs: number
   readonly fence: OffsetsFence
   /** What the bytes of all metadata below come to, or more: a commit does not know those that it replaces. */
   readonly metadataBytes: number

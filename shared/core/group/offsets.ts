@@ -47,12 +47,12 @@ export const fenceValue = ({ generationId, groupVersion, instances }: OffsetsFen
 export const utf8Bytes = (text: string): number => new TextEncoder().encode(text).byteLength
 
 /**
- * Raises the fence of one document. It is refused where the document has this one or a newer one: whoever raises may have
- * been held up for long.
+ * Raises the fence of the document that was made at `bornAtMs`. It is refused where the document has this one or a newer one,
+ * or is that of a group made anew: whoever raises may have been held up for long.
  */
-export function raiseFencePlan(fence: OffsetsFence): UpdatePlan {
+export function raiseFencePlan(fence: OffsetsFence, bornAtMs: number): UpdatePlan {
   return {
-    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion)],
+    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion), equal(['bornAtMs'], bornAtMs)],
     changes: [set(['fence'], fenceValue(fence))],
   }
 }
@@ -104,7 +104,8 @@ export function newGroupOffsets(topicName: string, commits: Commits, fence: Offs
   const offsets = Object.fromEntries(
     [...commits].map(([partition, committed]) => [String(partition), committed]),
   )
-  return { topicName, fence, metadataBytes: metadataBytesOf([...commits.values()]), offsets }
+  const bornAtMs = Math.max(...[...commits.values()].map(({ committedAtMs }) => committedAtMs))
+  return { topicName, bornAtMs, fence, metadataBytes: metadataBytesOf([...commits.values()]), offsets }
 }
 
 /** Removes the offsets of partitions, as `fencedCommitPlan` sets them: no commit that was too late may bring them back. */

@@ -16,6 +16,7 @@ const instances = z.custom<Readonly<Record<string, string>>>(
 /** Of each partition [offset, leaderEpoch, committedAtMs, metadata]: the words would cost a commit a second write unit. */
 const groupOffsetsItem = z.object({
   topicName: z.string(),
+  bornAtMs: count,
   fence: z.object({
     generationId: count,
     groupVersion: count,
@@ -27,9 +28,16 @@ const groupOffsetsItem = z.object({
 const versioned = groupOffsetsItem.extend({ ver: count })
 
 /** The item of a document of committed offsets. */
-export function encodeGroupOffsets({ topicName, fence, metadataBytes, offsets }: GroupOffsets): Item {
+export function encodeGroupOffsets({
+  topicName,
+  bornAtMs,
+  fence,
+  metadataBytes,
+  offsets,
+}: GroupOffsets): Item {
   return {
     topicName,
+    bornAtMs,
     fence: fenceValue(fence),
     metadataBytes,
     offsets: Object.fromEntries(
