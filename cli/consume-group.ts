@@ -97,10 +97,11 @@ function outageWatch(now: () => number) {
   return { onTry, tooLong }
 }
 
-/** What a request fails with is told as an outage; a membership that is lost would otherwise look like a pause. */
+/** What a request fails with is told as an outage; a membership that is lost, or a topic, would otherwise look like a pause. */
 function tellTroubles(consumer: Consumer): void {
   consumer.on('warning', ({ error }) => {
-    if (!error.retriable) process.stderr.write(`warning: ${errorText(error)}\n`)
+    const isTold = !error.retriable || error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (isTold) process.stderr.write(`warning: ${errorText(error)}\n`)
   })
   consumer.on('reset', ({ reason, topic, partition, fromOffset, toOffset }) => {
     if (reason === 'NO_OFFSET') return

@@ -13,7 +13,7 @@ export interface ConsumerEvents {
     readonly isFatal: boolean
     readonly partitions: readonly TopicPartition[]
   }
-  /** What went wrong and is being dealt with: a commit that was refused, a generation that was lost, a service out of reach. */
+  /** What went wrong and is being dealt with: a commit that was refused, a generation that was lost, a service out of reach, a topic that is not there. */
   warning: { readonly error: StratologError }
   /** A partition is read from where `startFrom` says, not from where it was read last; `fromOffset` is where that was. */
   reset: TopicPartition & {

@@ -1,4 +1,5 @@
 import type { TopicMetadata } from '../../shared/protocol/api/metadata.ts'
+import { rowError, type StratologError } from '../errors.ts'
 import type { Transport } from '../transport.ts'
 
 /** A topic that is there, as far as a consumer looks at it. */
@@ -14,7 +15,8 @@ export interface KnownTopic {
 const NAMES_PER_REQUEST = 1000
 
 /**
- * Metadata of the topics of these names, or of all when `names` is undefined; those that are not there are left out.
+ * Metadata of the topics of these names, or of all when `names` is undefined; those that are not there are left out,
+ * `onMissing` is told why.
  *
  * @throws StratologError when the whole request failed
  */
@@ -22,10 +24,15 @@ export async function findTopics(
   transport: Transport,
   names: readonly string[] | undefined,
   signal: AbortSignal,
+  onMissing: (name: string, error: StratologError) => void = () => {},
 ): Promise<Map<string, KnownTopic>> {
   const found = new Map<string, KnownTopic>()
   const add = (topics: readonly TopicMetadata[]) => {
-    for (const topic of topics) if (isThere(topic)) found.set(topic.name, knownTopic(topic))
+    for (const topic of topics) {
+      const error = rowError(topic)
+      if (isThere(topic)) found.set(topic.name, knownTopic(topic))
+      else if (error !== undefined && topic.name !== undefined) onMissing(topic.name, error)
+    }
   }
   if (names !== undefined) {
     for (let at = 0; at < names.length; at += NAMES_PER_REQUEST) {

@@ -90,6 +90,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
     },
     onRefreshed: () => membership?.topicsChanged(),
     onPartitionFailed,
+    onMissing: warn,
     onError,
     signal: working.signal,
   })

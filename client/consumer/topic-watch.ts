@@ -1,3 +1,4 @@
+import { StratologError } from '../errors.ts'
 import type { Transport } from '../transport.ts'
 import { type Alarm, newAlarm } from './alarm.ts'
 import { type AssignedPartition, moveTo } from './assigned-partition.ts'
@@ -5,6 +6,7 @@ import type { Assignments } from './assignments.ts'
 import { noOffset } from './consumer-error.ts'
 import type { EventListeners } from './consumer-events.ts'
 import type { StartFrom } from './consumer-options.ts'
+import { partitionName, type TopicPartition } from './consumer-record.ts'
 import { findTopics, type KnownTopic } from './known-topics.ts'
 
 /** How soon a topic that is not there is looked for again. */
@@ -30,6 +32,8 @@ export function newTopicWatch(given: {
   readonly wanted: () => readonly string[] | undefined
   readonly onRefreshed: () => void
   readonly onPartitionFailed: (assigned: AssignedPartition, error: Error) => void
+  /** Told once of a topic or partition that is waited for. */
+  readonly onMissing: (error: StratologError) => void
   readonly onError: (error: unknown) => void
   readonly signal: AbortSignal
 }): TopicWatch {
@@ -37,9 +41,17 @@ export function newTopicWatch(given: {
   const alarm: Alarm = newAlarm(transport)
   let known: ReadonlyMap<string, KnownTopic> = new Map()
   let refreshing: Promise<void> | undefined
+  let missing: ReadonlyMap<string, StratologError> = new Map()
 
   const refresh = async () => {
-    known = await findTopics(transport, given.wanted(), signal)
+    const nowMissing = new Map<string, StratologError>()
+    known = await findTopics(transport, given.wanted(), signal, (name, error) => nowMissing.set(name, error))
+    for (const assigned of assignments.all()) {
+      const error = withoutPartition(assigned, known.get(assigned.topic))
+      if (error !== undefined) nowMissing.set(partitionName(assigned), error)
+    }
+    for (const [name, error] of nowMissing) if (!missing.has(name)) given.onMissing(error)
+    missing = nowMissing
     for (const assigned of assignments.all()) {
       const topic = known.get(assigned.topic)
       if (topic !== undefined) follow(given, assigned, topic)
@@ -75,6 +87,16 @@ export function newTopicWatch(given: {
       }
     },
   }
+}
+
+/** Why a partition that was assigned by hand is not read, where its topic is there. */
+function withoutPartition(
+  partition: TopicPartition,
+  topic: KnownTopic | undefined,
+): StratologError | undefined {
+  if (topic === undefined || partition.partition < topic.leaderEpochs.length) return undefined
+  const message = `topic has no such partition partition=${partitionName(partition)} partitionCount=${topic.leaderEpochs.length}`
+  return new StratologError('UNKNOWN_TOPIC_OR_PARTITION', message, { retriable: true, effect: 'none' })
 }
 
 /** Takes over what metadata says of a partition's topic; another topic of the same name is begun with anew. */

@@ -96,6 +96,17 @@ describe('a consumer of assigned partitions', () => {
     expect(ended).toMatchObject({ errorName: 'NO_OFFSET_FOR_PARTITION' })
   })
 
+  test('is told of a partition that is not there', async () => {
+    const { service, consumer } = await started()
+    await consumer.assign([{ topic: 't', partition: 1 }])
+    const warnings = told(consumer, 'warning')
+    await noting(consumer)
+    await service.pass(20_000)
+    expect(warnings.map(({ error }) => error.message)).toEqual([
+      'topic has no such partition partition=t-1 partitionCount=1',
+    ])
+  })
+
   test('reads on from where it is told to, what was fetched before is forgotten', async () => {
     const { service, consumer } = await started({ maxPollRecords: 1 })
     await service.append('t', 0, values(0, 5))

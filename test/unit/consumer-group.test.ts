@@ -196,6 +196,19 @@ describe('a member alone', () => {
     expect(assigned(one)).toBe('t0 tea0')
   })
 
+  test('is told once of a topic that is not there, and reads it when it comes', async () => {
+    const service = await serviceWith(1)
+    const one = await member(service, {}, ['t', 'later', 'bad name'])
+    await service.pass(20_000)
+    expect(one.warnings.map(({ errorName, message }) => `${errorName} ${message}`)).toEqual([
+      expect.stringMatching(/^INVALID_TOPIC_EXCEPTION .*bad name/),
+      'UNKNOWN_TOPIC_OR_PARTITION unknown topic topic=later',
+    ])
+    await service.createTopic('later', 1)
+    await service.append('later', 0, ['first'])
+    await service.until(() => one.records.length === 1)
+  })
+
   test('is given new partitions of its topics', async () => {
     const service = await serviceWith(1)
     const one = await member(service, { metadataMaxAgeMs: 10_000 })
