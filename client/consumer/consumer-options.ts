@@ -10,7 +10,7 @@ export type StartFrom = 'earliest' | 'latest' | 'none'
 /** Kafka's own assignors. */
 export type AssignorName = 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky'
 
-/** How a consumer reads; what is not said is Kafka's default. */
+/** How a consumer reads; what is not said is Kafka's default, or as docs/sdk.md says. */
 export interface ConsumerOptions {
   /** Without one there is nothing to subscribe as, and nothing is committed. */
   readonly groupId?: string
@@ -69,7 +69,7 @@ const DEFAULTS = {
 const DEFAULT_ASSIGNORS: readonly AssignorName[] = ['range', 'cooperative-sticky']
 
 /**
- * The options with their defaults, which are Kafka's but for a start at the earliest offset.
+ * The options with their defaults.
  *
  * @throws StratologError INVALID_REQUEST when there is no such option, or value, or the assignors have nothing in common
  */
