@@ -14,9 +14,9 @@ import { listGroupOffsets } from './group-offsets.ts'
 export async function raiseFence(deps: Deps, groupId: string, fence: OffsetsFence): Promise<void> {
   for await (const page of listGroupOffsets(deps, groupId)) {
     const behind = page.filter(({ document }) => document.fence.groupVersion < fence.groupVersion)
-    await concurrently(behind, deps.limits.parallelDocuments, ({ key, document }) =>
+    await concurrently(behind, deps.limits.parallelDocuments, ({ key }) =>
       // Refused: somebody raised it further, or the group or the topic is being deleted, and may be made anew.
-      deps.documents.update(key, raiseFencePlan(fence, document.bornAtMs)),
+      deps.documents.update(key, raiseFencePlan(fence)),
     )
   }
 }

@@ -69,8 +69,11 @@ function metaActions(
   stored: StoredGroup | undefined,
 ): { readonly actions: readonly Action[]; readonly fence: OffsetsFence } {
   const key = groupMetaKey(groupId)
-  const { group, version } = stored ?? { group: NEW_GROUP, version: 0 }
   const nowMs = deps.clock.nowMs()
+  const { group, version } = stored ?? {
+    group: { ...NEW_GROUP, bornAtMs: nowMs },
+    version: 0,
+  }
   if (version > 0 && !(group.state === 'Empty' && isEmptySinceStale(group, nowMs))) {
     return {
       actions: [{ action: 'check', key, checks: [equal(['ver'], version)] }],

@@ -14,6 +14,7 @@ export interface StoredGroup {
 
 /** What commits are checked against when META is at `version`. */
 export const fenceOf = ({ group, version }: StoredGroup): OffsetsFence => ({
+  bornAtMs: group.bornAtMs,
   generationId: group.generationId,
   groupVersion: version,
   instances: group.instances,

@@ -95,8 +95,7 @@ const group = {
 }
 const groupOffsets = {
   topicName: 'orders',
-  bornAtMs: 1_790_000_000_000,
-  fence: { generationId: 3, groupVersion: 7, instances: { i1: 'm1' } },
+  fence: { bornAtMs: 1_790_000_000_000, generationId: 3, groupVersion: 7, instances: { i1: 'm1' } },
   metadataBytes: 1,
   offsets: { 49: { offset: 5, leaderEpoch: -1, metadata: 'x', committedAtMs: 1_790_000_000_000 } },
 }

@@ -20,13 +20,14 @@ const committed = fc.record({
   committedAtMs: offset,
 })
 const fence = fc.record({
+  bornAtMs: offset,
   generationId: fc.nat(),
   groupVersion: offset,
   instances: fc.array(fc.tuple(name, fc.string())).map((entries) => Object.fromEntries(entries)),
 })
 const offsets = fc.dictionary(fc.nat(49).map(String), committed, { noNullPrototype: true })
 const document: fc.Arbitrary<GroupOffsets> = fc
-  .record({ topicName: fc.string(), bornAtMs: offset, fence, metadataBytes: fc.constant(0), offsets })
+  .record({ topicName: fc.string(), fence, metadataBytes: fc.constant(0), offsets })
   .map((made) => ({ ...made, metadataBytes: metadataBytesAfter(made, new Map()) }))
 const commits = fc
   .array(fc.tuple(fc.nat(49), committed), { minLength: 1, maxLength: 9 })

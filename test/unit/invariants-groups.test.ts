@@ -76,8 +76,7 @@ function watched() {
     const committed = { offset: 1, leaderEpoch: -1, metadata: token ?? '', committedAtMs: 0 }
     const document: GroupOffsets = {
       topicName: 'log',
-      bornAtMs: 1,
-      fence: { generationId: 3, groupVersion: 1, instances: { s: 'b' }, ...fence },
+      fence: { bornAtMs: 0, generationId: 3, groupVersion: 1, instances: { s: 'b' }, ...fence },
       metadataBytes: 10,
       offsets: token === undefined ? {} : { 0: committed },
     }

@@ -286,9 +286,9 @@ describe('a fence that is raised', () => {
   test('leaves alone what a group made anew has, whose versions begin anew', async () => {
     const deps = await testDeps()
     const topicId = await storeTopic(deps, TOPIC)
-    await storeGroup(deps, STABLE)
+    await storeGroup(deps, { ...STABLE, bornAtMs: deps.clock.nowMs() })
     await commit(deps, M1, { 0: 1 })
-    const stored = await storeGroup(deps, NEXT)
+    const stored = await storeGroup(deps, { ...NEXT, bornAtMs: deps.clock.nowMs() })
     const makeAnew = async () => {
       for (const key of [offsetsKey(GROUP, topicId, 0), groupMetaKey(GROUP)])
         await deps.documents.store.delete(key, [])
@@ -296,6 +296,9 @@ describe('a fence that is raised', () => {
       expect(await commit(otherEnvironment(deps), { generationId: -1 }, { 0: 2 })).toEqual([undefined])
     }
     deps.documents.faults.once(isCommit, runBefore(makeAnew))
+    await raiseFence(deps, GROUP, fenceOf(stored))
+    expect(await generations(deps)).toEqual([0])
+    // Who slept even longer finds the new document.
     await raiseFence(deps, GROUP, fenceOf(stored))
     expect(await generations(deps)).toEqual([0])
   })
@@ -324,10 +327,10 @@ describe('a document that is behind, or ahead of META', () => {
     expect(await generations(deps)).toEqual([5, 6, 5, 5])
   })
 
-  test('that somebody of a former group of that name raised is made the new one’s', async () => {
+  test('whose fence is ahead gets that of META', async () => {
     const deps = await cluster()
     await commit(deps, M1, EVERYWHERE)
-    await raiseFence(deps, GROUP, { generationId: 9, groupVersion: 1000, instances: {} })
+    await raiseFence(deps, GROUP, { ...fenceOf({ group: STABLE, version: 1000 }), generationId: 9 })
     await moveGroup(deps, NEXT)
     expect(await commit(deps, { ...M1, generationId: 6 }, { 0: 2 })).toEqual([undefined])
     expect(await generations(deps)).toEqual([6, 9, 9, 9])

@@ -5,6 +5,8 @@ import type { GroupState } from '../../protocol/api/groups.ts'
  * last heard of, what it offers, what it was assigned) stands in that member's own document.
  */
 export interface Group {
+  /** When it was made: a group that is deleted and made anew is another one, though its versions begin anew. 0 before that. */
+  readonly bornAtMs: number
   readonly state: GroupState
   /** Rises with every completed rebalance, and never falls: a group that is deleted takes it along until it is gone. */
   readonly generationId: number
@@ -39,6 +41,7 @@ export interface Group {
 
 /** A group that nobody joined yet. */
 export const NEW_GROUP: Group = {
+  bornAtMs: 0,
   state: 'Empty',
   generationId: 0,
   protocolType: '',
@@ -82,6 +85,8 @@ export interface Member {
  * by document, after META took a generation and before that is Stable.
  */
 export interface OffsetsFence {
+  /** When the group was made that this is of. */
+  readonly bornAtMs: number
   readonly generationId: number
   /** Version of META that this stood in: a fence never goes back, within a generation neither. */
   readonly groupVersion: number
@@ -92,8 +97,6 @@ export interface OffsetsFence {
 /** Offsets committed for up to 50 partitions of one topic, and their fence: a document `OFFSETS#`. */
 export interface GroupOffsets {
   readonly topicName: string
-  /** When it was made: in a group that is deleted and made anew there is another document of its name. */
-  readonly bornAtMs: number
   readonly fence: OffsetsFence
   /** What the bytes of all metadata below come to, or more: a commit does not know those that it replaces. */
   readonly metadataBytes: number

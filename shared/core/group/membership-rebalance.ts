@@ -9,10 +9,14 @@ export interface RebalanceRules {
   readonly maxMembers: number
 }
 
+/** When a group was made: now, if nothing was stored of it yet. */
+const bornAtMsOf = ({ bornAtMs }: Group, nowMs: number): number => (bornAtMs === 0 ? nowMs : bornAtMs)
+
 /** The first member of an empty group came: others may be on their way (Kafka's initial rebalance). */
 export function firstRebalance(group: Group, joiner: Member, nowMs: number, rules: RebalanceRules): Group {
   return {
     ...group,
+    bornAtMs: bornAtMsOf(group, nowMs),
     state: 'PreparingRebalance',
     protocolType: joiner.protocolType,
     protocolName: '',
@@ -144,8 +148,8 @@ export function completeRebalance(group: Group, members: readonly Member[], nowM
 }
 
 /** Nobody is left: a generation of its own, so that no member of an earlier one is taken for current. */
-function emptied({ generationId, protocolType }: Group, nowMs: number): Group {
-  return { ...NEW_GROUP, generationId: generationId + 1, protocolType, emptySinceMs: nowMs }
+function emptied({ bornAtMs, generationId, protocolType }: Group, nowMs: number): Group {
+  return { ...NEW_GROUP, bornAtMs, generationId: generationId + 1, protocolType, emptySinceMs: nowMs }
 }
 
 /**

@@ -37,7 +37,8 @@ export function unpackCommitted(packed: readonly [number, number, number, string
 }
 
 /** A fence as it is stored, without what else the object may hold. */
-export const fenceValue = ({ generationId, groupVersion, instances }: OffsetsFence): Item => ({
+export const fenceValue = ({ bornAtMs, generationId, groupVersion, instances }: OffsetsFence): Item => ({
+  bornAtMs,
   generationId,
   groupVersion,
   instances,
@@ -47,12 +48,13 @@ export const fenceValue = ({ generationId, groupVersion, instances }: OffsetsFen
 export const utf8Bytes = (text: string): number => new TextEncoder().encode(text).byteLength
 
 /**
- * Raises the fence of the document that was made at `bornAtMs`. It is refused where the document has this one or a newer one,
- * or is that of a group made anew: whoever raises may have been held up for long.
+ * Raises the fence of one document. It is refused where the document has this one or a newer one, or is of a group made anew:
+ * whoever raises may have been held up for long.
  */
-export function raiseFencePlan(fence: OffsetsFence, bornAtMs: number): UpdatePlan {
+export function raiseFencePlan(fence: OffsetsFence): UpdatePlan {
+  const { bornAtMs, groupVersion } = fence
   return {
-    checks: [lessOrEqual(['fence', 'groupVersion'], fence.groupVersion), equal(['bornAtMs'], bornAtMs)],
+    checks: [equal(['fence', 'bornAtMs'], bornAtMs), lessOrEqual(['fence', 'groupVersion'], groupVersion)],
     changes: [set(['fence'], fenceValue(fence))],
   }
 }
@@ -104,8 +106,7 @@ export function newGroupOffsets(topicName: string, commits: Commits, fence: Offs
   const offsets = Object.fromEntries(
     [...commits].map(([partition, committed]) => [String(partition), committed]),
   )
-  const bornAtMs = Math.max(...[...commits.values()].map(({ committedAtMs }) => committedAtMs))
-  return { topicName, bornAtMs, fence, metadataBytes: metadataBytesOf([...commits.values()]), offsets }
+  return { topicName, fence, metadataBytes: metadataBytesOf([...commits.values()]), offsets }
 }
 
 /** Removes the offsets of partitions, as `fencedCommitPlan` sets them: no commit that was too late may bring them back. */

@@ -15,6 +15,7 @@ const texts = z.custom<Readonly<Record<string, string>>>((value) =>
 )
 
 const groupItem = z.object({
+  bornAtMs: count,
   state: z.enum(GROUP_STATES),
   generationId: count,
   protocolType: z.string(),

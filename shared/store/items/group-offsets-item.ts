@@ -16,8 +16,8 @@ const instances = z.custom<Readonly<Record<string, string>>>(
 /** Of each partition [offset, leaderEpoch, committedAtMs, metadata]: the words would cost a commit a second write unit. */
 const groupOffsetsItem = z.object({
   topicName: z.string(),
-  bornAtMs: count,
   fence: z.object({
+    bornAtMs: count,
     generationId: count,
     groupVersion: count,
     instances,
@@ -28,16 +28,9 @@ const groupOffsetsItem = z.object({
 const versioned = groupOffsetsItem.extend({ ver: count })
 
 /** The item of a document of committed offsets. */
-export function encodeGroupOffsets({
-  topicName,
-  bornAtMs,
-  fence,
-  metadataBytes,
-  offsets,
-}: GroupOffsets): Item {
+export function encodeGroupOffsets({ topicName, fence, metadataBytes, offsets }: GroupOffsets): Item {
   return {
     topicName,
-    bornAtMs,
     fence: fenceValue(fence),
     metadataBytes,
     offsets: Object.fromEntries(
