@@ -131,6 +131,8 @@ export const LIMITS = {
   /** Poll of a group by a waiting join or sync: doubles from the first to the second, and chance keeps members apart. */
   minGroupPollMs: 50,
   maxGroupPollMs: 500,
+  /** Hundreds that wait would read their group's document, some 10 KiB then, more often than DynamoDB lets them. */
+  groupPollMsPerMember: 5,
   /** Members of one group: their ids stand in a document that each of them writes when it joins. */
   maxGroupMembers: 1000,
 } as const

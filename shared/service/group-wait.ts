@@ -38,7 +38,7 @@ export async function awaitGroup(
     const untilLookMs = pauseOf(deps, stored.group, { memberId, pauseMs })
     await clock.sleep(Math.min(untilLookMs, untilTouchMs, untilMs - nowMs))
     if (own !== undefined) own = await touchInTime(deps, groupId, own)
-    stored = await lookAgain(deps, groupId, stored)
+    stored = await lookAgain(deps, groupId, stored, goesOn)
   }
 }
 
@@ -62,20 +62,25 @@ export async function touchInTime(deps: Deps, groupId: string, member: Member): 
   return { ...member, expiresAtMs: nowMs + member.sessionTimeoutMs }
 }
 
-/** An eventual read shows whether a strong one is worth it. */
-async function lookAgain(deps: Deps, groupId: string, stored: StoredGroup): Promise<StoredGroup | undefined> {
+/** An eventual read shows whether a strong one is worth it: others that join raise the version, and are no reason. */
+async function lookAgain(
+  deps: Deps,
+  groupId: string,
+  stored: StoredGroup,
+  goesOn: Wait['goesOn'],
+): Promise<StoredGroup | undefined> {
   const glance = await loadGroup(deps, groupId, 'eventual')
   const isOld = glance === undefined || glance.version < stored.version
   const seen = isOld ? stored : glance
-  if (glance !== undefined && seen.version === stored.version) {
+  if (glance !== undefined && goesOn(seen.group)) {
     if (dueStep(seen.group, deps.clock.nowMs()) === undefined) return seen
   }
   return settleGroup(deps, groupId, await loadGroup(deps, groupId, 'strong'))
 }
 
 /**
- * Chance keeps apart members that would all complete the rebalance at once. Before its time a first rebalance does not end:
- * then its leader looks first.
+ * Chance keeps apart members that would all complete the rebalance at once, and the more of them wait, the less often each
+ * looks. Before its time a first rebalance does not end: then its leader looks first.
  */
 function pauseOf(
   { clock, limits, randomBytes }: Deps,
@@ -84,7 +89,8 @@ function pauseOf(
 ): number {
   const [random = 0] = randomBytes(1)
   if (group.state !== 'PreparingRebalance' || group.initialSinceMs === 0) {
-    return Math.ceil(pauseMs * (0.5 + random / 512))
+    const members = Object.keys(group.joined).length
+    return Math.ceil(Math.max(pauseMs, members * limits.groupPollMsPerMember) * (0.5 + random / 512))
   }
   const leftMs = Math.max(group.rebalanceEndsAtMs - clock.nowMs(), 0)
   if (memberId === group.leader) return leftMs

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
+import { copyPlus } from '../../shared/core/update-plan.ts'
 import { controllerTick } from '../../shared/service/controller.ts'
 import { expireGroup } from '../../shared/service/group-expiry.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
@@ -248,6 +249,23 @@ describe('what it costs', () => {
     // The last one: the members are listed, the generation is stored.
     const calls = await counted(deps, () => join(deps, b))
     expect(calls).toEqual(['get', 'get', 'list', 'put', 'update'])
+  })
+
+  test('to wait costs one read for each look, however many others join meanwhile', async () => {
+    const { deps, a } = await twoMembers()
+    const raised = { checks: [], changes: [copyPlus(['ver'], ['ver'], 1)] }
+    const isMetaRead = (call: DocumentCall) => call.method === 'get' && isMeta(call)
+    let looks = 0
+    deps.documents.faults.always((call) => {
+      if (!isMetaRead(call)) return undefined
+      looks += 1
+      return runBefore(() => deps.documents.store.update(groupMetaKey(GROUP), raised))
+    })
+    deps.clock.sleptMs.length = 0
+    expect(await join(deps, a)).toMatchObject({ errorName: 'REBALANCE_IN_PROGRESS' })
+    deps.documents.faults.always(undefined)
+    // One more begins it, and one follows a wait that was over.
+    expect(looks).toBeLessThanOrEqual(deps.clock.sleptMs.length + 2)
   })
 
   test('a sync of a stable group costs two reads', async () => {
