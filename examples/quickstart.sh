@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH="$root/node_modules/.bin:$PATH"
 stratolog() { node "$root/cli/stratolog.ts" "$@"; }
 say() { printf '\n$ %s\n' "$*"; }
-run() { say "stratolog $*"; stratolog "$@"; }
+run() { say "stratolog$(for word; do [[ $word =~ ^[[:alnum:]._-]+$ ]] && printf ' %s' "$word" || printf " '%s'" "$word"; done)"; stratolog "$@"; }
 
 topic=${1:-t1}
 group=g-$topic

@@ -18,6 +18,7 @@ test('the tour of every tutorial works as it is typed', async () => {
   const of = (command: string) =>
     shown.filter(([name]) => name.includes(`stratolog ${command}`)).map(([, lines]) => lines)
 
+  expect(shown.map(([name]) => name).join()).toContain("stratolog consume t1 -p 1 -e -f '%p %o %k %v\\n'") // as it is typed
   expect(of('topic list')[0]).toEqual(['TOPIC  PARTITIONS  REPLICAS', 't1     3           2'])
   const values = Array.from({ length: 10 }, (_item, index) => `value ${index + 1}`)
   const [fromBeginning, onePartition, inGroup, onlyNew, again] = of('consume')
