@@ -719,6 +719,13 @@ const validBatches = (entries) =>
     replace: "  return command.memberId === group.leader ? 'assign' : 'answer'\n",
   },
   {
+    name: 'assigned-twice-in-a-generation',
+    rule: '§9, I11: the first assignment of a generation holds',
+    file: 'shared/core/group/membership-sync.ts',
+    find: "    checks: [present(['memberId']), less(['assignedGeneration'], generationId)],\n",
+    replace: "    checks: [present(['memberId']), lessOrEqual(['assignedGeneration'], generationId)],\n",
+  },
+  {
     name: 'former-member-keeps-its-name',
     rule: '▲ §9: a static member that is back takes its name in instances',
     file: 'shared/core/group/membership-static.ts',
