@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import { copyPlus } from '../../shared/core/update-plan.ts'
+import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import { controllerTick } from '../../shared/service/controller.ts'
 import { expireGroup } from '../../shared/service/group-expiry.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
