@@ -72,6 +72,7 @@ const ROWS: readonly (readonly [string, readonly string[]])[] = [
   ['rebalances prepared', ['group: PreparingRebalance']],
   ['rebalances begun anew', ['group: begun anew']],
   ['generations', ['group: generations']],
+  ['generations assigned again', ['group: assigned again']],
   ['groups emptied', ['group: Empty']],
   ['cooperative revocations', ['group: revoked cooperatively']],
   ['static members beside their former selves', ['group: static member doubled']],

@@ -159,11 +159,11 @@ async function assign(groups: Groups, life: Life, { members, protocolName, gener
   life.counts = counts
   const assigned = [...assignor.assign(known, counts)]
   const given = assigned.map(([, assignedPartitions]) => assignedPartitions)
-  // Nobody says that an assignor comes to the same twice; one that cooperates must not take anything away so.
-  const isAgain = life.assignedIn === generationId && !life.isCooperative
-  if (life.assignedIn === generationId) groups.company.cluster.count('group: assigned again')
+  const isAgain = life.assignedIn === generationId
   life.assignedIn = generationId
-  if (isAgain) given.push(...given.splice(0, 1))
+  if (isAgain) groups.company.cluster.count('group: assigned again')
+  // Nobody says that an assignor comes to the same twice; one that cooperates must not take anything away so.
+  if (isAgain && !life.isCooperative) given.push(...given.splice(0, 1))
   return assigned.map(([memberId], at) => ({
     memberId,
     assignment: toBase64(

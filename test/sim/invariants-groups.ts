@@ -194,6 +194,8 @@ function offsetsWritten(
   if (meta === undefined) return ['offsets were written, and there is no group']
   const broken: string[] = []
   const { fence } = now
+  if (fence.bornAtMs !== meta.group.bornAtMs)
+    broken.push(`I10: fence of a group made at ${fence.bornAtMs}, this one was at ${meta.group.bornAtMs}`)
   if (fence.generationId > meta.group.generationId)
     broken.push(`I10: fence at ${fence.generationId}, the group in ${meta.group.generationId}`)
   if (fence.groupVersion > meta.version)

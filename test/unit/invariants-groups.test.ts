@@ -260,6 +260,13 @@ describe('of committed offsets', () => {
       says: 'I10: fence at 4',
     },
     {
+      name: 'I10: a fence of another group of that name',
+      of: STABLE,
+      commit: {},
+      fence: { bornAtMs: 7 },
+      says: 'I10: fence of a group made at 7',
+    },
+    {
       name: 'a fence of a later version',
       of: STABLE,
       commit: {},
