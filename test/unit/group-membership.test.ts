@@ -166,7 +166,7 @@ describe('the names of the members', () => {
 
 describe('a static member that comes back with a shorter session', () => {
   test('is looked after in time', () => {
-    const former = member('m', { groupInstanceId: 'i', sessionTimeoutMs: 1_800_000 })
+    const former = member('m', { groupInstanceId: 'i', sessionTimeoutMs: 1_800_000, assignedGeneration: 0 })
     const group: Group = {
       ...NEW_GROUP,
       state: 'Stable',

@@ -3,12 +3,13 @@ import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
 import { decodeGroup } from '../../shared/store/items/group-item.ts'
 import { decodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
-import { groupMetaKey, offsetsKey } from '../../shared/store/keys.ts'
+import { groupMetaKey, memberKey, offsetsKey } from '../../shared/store/keys.ts'
 import type { DocumentCall, DocumentFault } from '../support/faulty-store.ts'
 import { createTopic, TOPIC } from '../support/log-requests.ts'
 import { type TestDeps, testDeps } from '../support/test-deps.ts'
 import {
   type Actor,
+  base64,
   beat,
   GROUP,
   type JoinOptions,
@@ -88,6 +89,20 @@ describe('a static member that comes back', () => {
     expect(await commit(b, 8)).toMatchObject({ errorName: 'FENCED_INSTANCE_ID' })
     expect(await sync(deps, back, { instance: 'i1' })).toMatchObject({ errorCode: 0 })
   })
+})
+
+test('a static member that comes back once its former document is gone is assigned something anew', async () => {
+  const { deps, a, b } = await twoMembers({ instance: 'i1' })
+  await deps.documents.store.delete(memberKey(GROUP, b.memberId), [])
+  const back = newActor('back')
+  expect(await join(deps, back, { instance: 'i1' })).toMatchObject({ errorName: 'REBALANCE_IN_PROGRESS' })
+  await Promise.all([joins(deps, a), joins(deps, back, { instance: 'i1' })])
+  const assignments = { [a.memberId]: 'x', [back.memberId]: 'z' }
+  const [, ofBack] = await Promise.all([
+    syncs(deps, a, { assignments }),
+    syncs(deps, back, { instance: 'i1' }),
+  ])
+  expect(ofBack).toMatchObject({ errorCode: 0, assignment: base64('z') })
 })
 
 describe('an operator that removes a static member by its name', () => {

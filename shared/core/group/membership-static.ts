@@ -22,7 +22,8 @@ export interface Replacement {
 /**
  * A static member came back without its id: another one takes its place everywhere, which fences the former one (Kafka's
  * `updateStaticMemberThenRebalanceOrCompleteJoin`). In a stable group that is all, unless what it offers now makes another
- * assignor win. While a generation completes, the leader may have assigned to the former id already: it must do so anew.
+ * assignor win, or the assignment is gone with the former one's document. While a generation completes, the leader may have
+ * assigned to the former id already: it must do so anew.
  */
 export function replaceStaticMember(
   group: Group,
@@ -48,8 +49,9 @@ export function replaceStaticMember(
   const common = commonProtocolsOf([...others, member])
   const isUnchanged =
     group.state === 'Stable' && selectProtocol([...others, member], common) === group.protocolName
+  const isAssigned = member.assignedGeneration === group.generationId
   return of(
-    isUnchanged
+    isUnchanged && isAssigned
       ? { ...replaced, commonProtocols: namesOf(common) }
       : prepareRebalance(replaced, { joiner: member }, nowMs),
   )
