@@ -296,6 +296,7 @@ export function newConsumer(transport: Transport, options: ResolvedOptions): Con
       return {
         next: async () => {
           const value = await records.next()
+          if (value === undefined) await closing // what is behind the loop finds everything committed
           return value === undefined ? { done: true, value } : { done: false, value }
         },
         return: async () => {

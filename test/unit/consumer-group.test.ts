@@ -638,4 +638,19 @@ describe('a loop over records of a group', () => {
     expect(await committed(service)).toEqual({ t0: 2n })
     expect(seen).toEqual(values(4))
   })
+
+  test('ends when what it processed is committed, if that is automatic', async () => {
+    const service = await serviceWith(1)
+    await service.append('t', 0, values(5))
+    const consumer = service.client().consumer({ groupId: 'g', ...FAST })
+    await consumer.subscribe({ topics: ['t'] })
+    const over = new AbortController()
+    for await (const { offset } of consumer.records({
+      autoCommit: { intervalMs: 5000 },
+      signal: over.signal,
+    })) {
+      if (offset === 4n) over.abort()
+    }
+    expect(await committed(service)).toEqual({ t0: 4n })
+  })
 })
