@@ -105,6 +105,17 @@ describe('members that leave at once', () => {
     instances: Object.fromEntries(Object.entries(names(count)).map(([name, instance]) => [instance, name])),
   })
 
+  test('leave no leader behind that came to lead meanwhile', () => {
+    const { leader: _, ...group } = preparing(1)
+    const gone = departure({ ...group, leader: '' }, ['member-0'], NOW_MS)
+    if (gone.next !== 'leave') throw new Error(gone.next)
+    const item = {
+      ...encodeGroup({ ...group, leader: 'member-0' }, { groupId: 'g', retentionMs: 1 }),
+      ver: 2,
+    }
+    expect(applyPlan(item, gone.plan).applied).toBe(false)
+  })
+
   test.each([1, 50, 51, 1000])('%i of them fit into an expression, and nobody else goes', (count) => {
     const group = preparing(count)
     const gone = departure(group, Object.keys(names(count)), NOW_MS)

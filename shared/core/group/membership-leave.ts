@@ -1,5 +1,14 @@
 import { MAX_COMMUTING_DEPARTURES } from '../../protocol/limits.ts'
-import { type Change, type Check, copyPlus, equal, remove, set, type UpdatePlan } from '../update-plan.ts'
+import {
+  absent,
+  type Change,
+  type Check,
+  copyPlus,
+  equal,
+  remove,
+  set,
+  type UpdatePlan,
+} from '../update-plan.ts'
 import type { Group, Member } from './group.ts'
 import { checkMember, holderOf, isMember, memberIds, unknownMember } from './membership-checks.ts'
 import { prepareRebalance, without } from './membership-rebalance.ts'
@@ -50,7 +59,8 @@ export function departure(group: Group, leaving: readonly string[], nowMs: numbe
     equal(['state'], group.state),
     equal(['generationId'], group.generationId),
     ...instances.map(([name, memberId]) => equal(['instances', name], memberId)),
-    ...(leads ? [equal(['leader'], group.leader)] : []),
+    // Who joined as the first since, and leads, may be among them.
+    group.leader === '' ? absent(['leader']) : equal(['leader'], group.leader),
   ]
   const changes: Change[] = [
     ...leaving.flatMap((memberId) => [remove(['joined', memberId]), remove(['awaited', memberId])]),
