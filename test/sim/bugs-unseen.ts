@@ -117,15 +117,6 @@ export const UNSEEN: readonly UnseenBug[] = [
     because: 'covered by the refusal in doubt: what is not found is answered with an unknown effect',
   },
   {
-    name: 'deletion-of-a-later-group',
-    rule: '▲ §9: what a deletion removes it removes while META is Dead',
-    file: 'shared/service/delete-groups.ts',
-    find: "    { action: 'check', key: groupMetaKey(groupId), checks: [equal(['state'], 'Dead')] },\n    ...deletes,\n",
-    replace: '    ...deletes,\n',
-    because:
-      'not shown yet: a deletion must be held up between its look and its removal, while another one ends and the group is made anew; shown by test/unit/service-group-admin.test.ts',
-  },
-  {
     name: 'topic-of-any-buckets',
     rule: 'a topic comes to be only for the buckets that its heads know',
     file: 'shared/service/store-topic.ts',

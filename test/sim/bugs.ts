@@ -768,6 +768,13 @@ const validBatches = (entries) =>
     replace: "    if (group.state === 'Dead' || !mayGo(group)) return undefined\n",
   },
   {
+    name: 'deletion-of-a-later-group',
+    rule: '▲ §9: what a deletion removes it removes while META is Dead',
+    file: 'shared/service/delete-groups.ts',
+    find: "    { action: 'check', key: groupMetaKey(groupId), checks: [equal(['state'], 'Dead')] },\n    ...deletes,\n",
+    replace: '    ...deletes,\n',
+  },
+  {
     name: 'offsets-of-a-deleted-topic',
     rule: '▲ §9: offsets of a topic that is no more are not served',
     file: 'shared/service/offset-fetch.ts',
