@@ -50,7 +50,11 @@ export function newTopicWatch(given: {
       const error = withoutPartition(assigned, known.get(assigned.topic))
       if (error !== undefined) nowMissing.set(partitionName(assigned), error)
     }
-    for (const [name, error] of nowMissing) if (!missing.has(name)) given.onMissing(error)
+    for (const [name, error] of nowMissing) {
+      if (missing.has(name)) continue
+      given.onMissing(error)
+      alarm.ring() // it is looked for sooner than what is there
+    }
     missing = nowMissing
     for (const assigned of assignments.all()) {
       const topic = known.get(assigned.topic)

@@ -209,6 +209,21 @@ describe('a member alone', () => {
     await service.until(() => one.records.length === 1)
   })
 
+  test('reads a topic that was deleted, and came again later', async () => {
+    const service = await serviceWith(1)
+    await service.append('t', 0, ['old'])
+    const one = await member(service)
+    await service.until(() => one.records.length === 1)
+    await service.pass(20_000)
+    await service.client().transport.call('delete-topics', { topics: [{ name: 't' }] })
+    await service.pass(20_000)
+    expect(one.consumer.assignment()).toEqual([])
+    await service.createTopic('t', 1)
+    await service.append('t', 0, ['new'])
+    await service.until(() => one.records.length === 2)
+    expect(one.warnings.map(({ errorName }) => errorName)).toContain('UNKNOWN_TOPIC_OR_PARTITION')
+  })
+
   test('is given new partitions of its topics', async () => {
     const service = await serviceWith(1)
     const one = await member(service, { metadataMaxAgeMs: 10_000 })
