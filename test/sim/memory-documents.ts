@@ -99,11 +99,13 @@ export function memoryDocuments(): MemoryDocuments {
       assertActions(actions)
       const refused = actions.flatMap((action, index) => (allows(action, read(action.key)) ? [] : [index]))
       if (refused.length > 0) return { applied: false, refused }
-      for (const action of actions) {
-        if (action.action === 'check') continue
-        const item = afterAction(action, read(action.key))
-        if (item === undefined) remove(action.key)
-        else save(action.key, item)
+      // A malformed plan throws before anything is written.
+      const writes = actions.flatMap((action) =>
+        action.action === 'check' ? [] : [{ key: action.key, item: afterAction(action, read(action.key)) }],
+      )
+      for (const { key, item } of writes) {
+        if (item === undefined) remove(key)
+        else save(key, item)
       }
       return { applied: true }
     },
