@@ -34,10 +34,12 @@ export async function seekGroup(groupId: string, options: SeekOptions, context: 
   const { signal } = context
   const transport = context.connect(AT_ONCE)
   await requireNoMembers(transport, groupId, signal)
-  const names = options.topic ?? (await committedTopics(transport, groupId, signal))
+  const scopes =
+    options.topic === undefined
+      ? await committedScopes(transport, groupId, signal)
+      : [...new Set(options.topic)].map((name) => ({ name, committed: undefined }))
   const wanted: NewOffset[] = []
-  for (const name of new Set(names))
-    wanted.push(...(await newOffsets(transport, { name, options, groupId }, signal)))
+  for (const scope of scopes) wanted.push(...(await newOffsets(transport, { scope, options }, signal)))
   if (wanted.length === 0) throw new CommandError(`group has committed nothing, say --topic group=${groupId}`)
   if (options.dryRun !== true) await commit(transport, { groupId, wanted }, signal)
   const rows = wanted.map(({ topic, partition, offset }) => ({ topic: topic.name, partition, offset }))
@@ -59,24 +61,40 @@ function unlessUnknown(error: StratologError): DescribedGroup | undefined {
   return undefined
 }
 
-async function committedTopics(
+/** A topic, and the partitions that are committed, where only these are meant. */
+interface Scope {
+  readonly name: string
+  readonly committed: readonly number[] | undefined
+}
+
+/** As Kafka's `--all-topics`: the partitions that the group has committed, and no others of their topics. */
+async function committedScopes(
   transport: Transport,
   groupId: string,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  return (await readCommitted(transport, groupId, signal)).map(({ name }) => name)
+): Promise<readonly Scope[]> {
+  const topics = await readCommitted(transport, groupId, signal)
+  return topics.map(({ name, partitions }) => ({
+    name,
+    committed: partitions.map(({ partitionIndex }) => partitionIndex),
+  }))
 }
 
 async function newOffsets(
   transport: Transport,
-  of: { readonly name: string; readonly options: SeekOptions; readonly groupId: string },
+  of: { readonly scope: Scope; readonly options: SeekOptions },
   signal: AbortSignal,
 ): Promise<readonly NewOffset[]> {
-  const { name, options } = of
-  const topic = await readTopic(transport, { name, partition: options.partition }, signal)
+  const { options } = of
+  const { name, committed } = of.scope
+  const partition = committed === undefined ? options.partition : undefined
+  const topic = await readTopic(transport, { name, partition }, signal)
+  const isMeant = (index: number) =>
+    committed?.includes(index) !== false && (options.partition ?? index) === index
   const partitions = topic.partitions
-    .filter(({ partitionIndex }) => options.partition === undefined || partitionIndex === options.partition)
+    .filter(({ partitionIndex }) => isMeant(partitionIndex))
     .map(waitingPartition)
+  if (partitions.length === 0) return []
   const at = async (start: StartOffset) => {
     const plan = { start, stopAt: 'never', isolationLevel: 0 } as const
     const started = await startingPositions(transport, { plan, topic, partitions }, signal)

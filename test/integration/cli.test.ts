@@ -493,6 +493,14 @@ describe('group', () => {
     ])
   })
 
+  test('seek without a topic is of the partitions that are committed, and of no others', async () => {
+    const seek = ['group', 'seek', 'committed', '--to']
+    await text(service.run([...seek, 'start', '--topic', 'sought', '-p', '1']))
+    expect(await text(service.run([...seek, 'end']))).toMatch(/^GROUP.*\ncommitted +sought +1 +3\n$/)
+    const other = await service.run([...seek, 'end', '-p', '2'])
+    expect(other).toMatchObject({ status: 1, stderr: expect.stringContaining('committed nothing') })
+  })
+
   test('list shows groups of these states, in whatever case they are written', async () => {
     await text(service.run(['group', 'seek', 'listed', '--topic', 'sought', '--to', 'end']))
     expect(await groupIds('--state', 'empty', '--state', 'Stable')).toContain('listed')
