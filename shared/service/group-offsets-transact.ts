@@ -5,7 +5,7 @@ import { equal, set } from '../core/update-plan.ts'
 import { errorRow, KafkaError } from '../protocol/kafka-error.ts'
 import { MAX_DOCUMENT_METADATA_BYTES } from '../protocol/limits.ts'
 import type { Action } from '../store/document-store.ts'
-import { encodeGroup } from '../store/items/group-item.ts'
+import { encodeGroup, newGroupPlan } from '../store/items/group-item.ts'
 import { decodeGroupOffsets, encodeGroupOffsets } from '../store/items/group-offsets-item.ts'
 import { groupListKey, groupMetaKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
@@ -70,11 +70,8 @@ function metaActions(
 ): { readonly actions: readonly Action[]; readonly fence: OffsetsFence } {
   const key = groupMetaKey(groupId)
   const nowMs = deps.clock.nowMs()
-  const { group, version } = stored ?? {
-    group: { ...NEW_GROUP, bornAtMs: nowMs },
-    version: 0,
-  }
-  if (version > 0 && !(group.state === 'Empty' && isEmptySinceStale(group, nowMs))) {
+  const { group, version } = stored ?? { group: { ...NEW_GROUP, bornAtMs: nowMs }, version: 0 }
+  if (stored !== undefined && !(group.state === 'Empty' && isEmptySinceStale(group, nowMs))) {
     return {
       actions: [{ action: 'check', key, checks: [equal(['ver'], version)] }],
       fence: fenceOf({ group, version }),
@@ -89,9 +86,14 @@ function metaActions(
     key: groupListKey(groupId),
     plan: { checks: [], changes: [set(['groupId'], groupId)] },
   }
-  const put: Action = { action: 'put', key, item, expected: version === 0 ? 'absent' : version }
+  if (stored === undefined) {
+    return {
+      actions: [{ action: 'update', key, plan: newGroupPlan(item) }, listed],
+      fence: fenceOf({ group, version: group.bornAtMs }),
+    }
+  }
   return {
-    actions: version === 0 ? [put, listed] : [put],
+    actions: [{ action: 'put', key, item, expected: version }],
     fence: fenceOf({ group, version: version + 1 }),
   }
 }

@@ -3,7 +3,7 @@ import { offsetsRetentionMs } from '../core/group/retention.ts'
 import { equal, set, type UpdatePlan } from '../core/update-plan.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Verdict } from '../store/document-store.ts'
-import { decodeGroup, encodeGroup } from '../store/items/group-item.ts'
+import { decodeGroup, encodeGroup, newGroupPlan } from '../store/items/group-item.ts'
 import { decodeMember, encodeMember } from '../store/items/member-item.ts'
 import { ALL_MEMBERS, groupListKey, groupMetaKey, groupPk, memberKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
@@ -42,11 +42,15 @@ export async function putGroup(
   const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
   const item = encodeGroup(group, { groupId, retentionMs })
   const key = groupMetaKey(groupId)
-  if (read === undefined) await list(deps, groupId)
-  const write = deps.documents.put(key, item, read?.version ?? 'absent')
-  if ((await unlessUnknown(deps, write))?.applied !== true) return undefined
-  if (read === undefined) await list(deps, groupId)
-  return { group, version: (read?.version ?? 0) + 1 }
+  if (read !== undefined) {
+    const verdict = await unlessUnknown(deps, deps.documents.put(key, item, read.version))
+    return verdict?.applied === true ? { group, version: read.version + 1 } : undefined
+  }
+  await list(deps, groupId)
+  const verdict = await unlessUnknown(deps, deps.documents.update(key, newGroupPlan(item)))
+  if (verdict?.applied !== true) return undefined
+  await list(deps, groupId)
+  return decodeGroup(verdict.item)
 }
 
 /** Carries out a plan on the group; undefined as for `putGroup`, and when it was refused. */

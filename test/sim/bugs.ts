@@ -679,9 +679,9 @@ const validBatches = (entries) =>
     name: 'group-put-over-a-join',
     rule: '§9: state transitions are puts at the version that was read',
     file: 'shared/service/group-store.ts',
-    find: "  const write = deps.documents.put(key, item, read?.version ?? 'absent')\n",
-    replace: `  const now = await deps.documents.get(key, 'strong')
-  const write = deps.documents.put(key, item, now === undefined ? 'absent' : Number(now.ver))
+    find: '    const verdict = await unlessUnknown(deps, deps.documents.put(key, item, read.version))\n',
+    replace: `    const now = await deps.documents.get(key, 'strong')
+    const verdict = await unlessUnknown(deps, deps.documents.put(key, item, Number(now?.ver)))
 `,
   },
   {

@@ -304,14 +304,20 @@ describe('a client that is no member', () => {
     await storeTopic(deps, TOPIC)
     await commit(deps, NOBODY, { 0: 1 })
     const meta = async () => deps.documents.store.get(groupMetaKey(GROUP), 'strong')
-    expect(await meta()).toMatchObject({ state: 'Empty', generationId: 0, emptySinceMs: START_MS, ver: 1 })
+    expect(await meta()).toMatchObject({
+      state: 'Empty',
+      generationId: 0,
+      emptySinceMs: START_MS,
+      ver: START_MS,
+    })
     deps.clock.set(START_MS + 59_999)
     await commit(deps, NOBODY, { 0: 2 })
-    expect(await meta()).toMatchObject({ emptySinceMs: START_MS, ver: 1 })
+    expect(await meta()).toMatchObject({ emptySinceMs: START_MS, ver: START_MS })
     deps.clock.set(START_MS + 60_000)
     await commit(deps, NOBODY, { 0: 3 })
-    expect(await meta()).toMatchObject({ emptySinceMs: START_MS + 60_000, ver: 2 })
-    expect(await offsetsDocuments(deps)).toMatchObject([{ fence: { generationId: 0, groupVersion: 2 } }])
+    expect(await meta()).toMatchObject({ emptySinceMs: START_MS + 60_000, ver: START_MS + 1 })
+    const fence = { generationId: 0, groupVersion: START_MS + 1 }
+    expect(await offsetsDocuments(deps)).toMatchObject([{ fence }])
     expect(await committed(deps)).toEqual({ 'orders-0': 3 })
   })
 
@@ -341,7 +347,8 @@ describe('a client that is no member', () => {
     await storeTopic(deps, TOPIC, 1000)
     const offsets = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [at, at]))
     expect(await commit(deps, NOBODY, offsets)).toEqual(Array(1000).fill(undefined))
-    expect(await deps.documents.store.get(groupMetaKey(GROUP), 'strong')).toMatchObject({ ver: 1 })
+    const meta = await deps.documents.store.get(groupMetaKey(GROUP), 'strong')
+    expect(meta).toMatchObject({ ver: START_MS })
     expect(Object.keys(await committed(deps))).toHaveLength(1000)
   })
 

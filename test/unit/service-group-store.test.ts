@@ -8,6 +8,7 @@ import {
   removeMembers,
   replaceMember,
 } from '../../shared/service/group-store.ts'
+import { groupMetaKey } from '../../shared/store/keys.ts'
 import { GROUP, STABLE } from '../support/group-offsets.ts'
 import { testDeps } from '../support/test-deps.ts'
 
@@ -24,6 +25,18 @@ const memberOf = (memberId: string): Member => ({
   syncedGeneration: -1,
   assignedGeneration: -1,
   assignment: '',
+})
+
+test('who read a group that was deleted and made anew since writes nothing over the new one', async () => {
+  const deps = await testDeps()
+  const born = (bornAtMs: number) => ({ ...STABLE, bornAtMs })
+  await putGroup(deps, GROUP, born(1000), undefined)
+  const read = await loadGroup(deps, GROUP, 'strong')
+  await deps.documents.delete(groupMetaKey(GROUP), [])
+  const made = await putGroup(deps, GROUP, born(2000), undefined)
+  expect(made).toEqual(await loadGroup(deps, GROUP, 'strong'))
+  expect(await putGroup(deps, GROUP, born(1000), read)).toBeUndefined()
+  expect(await loadGroup(deps, GROUP, 'strong')).toEqual(made)
 })
 
 test('who looked at the document of an earlier try of a static member does not remove the one that took its place', async () => {
