@@ -26,7 +26,7 @@ const ADD_DUE = `BEGIN;
   COMMIT`
 
 /** The statements of the one table of documents. */
-export type DocumentTable = ReturnType<typeof documentTable>
+type DocumentTable = ReturnType<typeof documentTable>
 
 /** Makes the table where it is missing and prepares its statements, which throw what SQLite throws. */
 export function documentTable(database: DatabaseSync) {
