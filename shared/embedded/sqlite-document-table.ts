@@ -25,9 +25,6 @@ const ADD_DUE = `BEGIN;
   UPDATE documents SET dueShard = json_extract(body, '$.dueShard'), dueAtMs = json_extract(body, '$.dueAtMs');
   COMMIT`
 
-/** The statements of the one table of documents. */
-type DocumentTable = ReturnType<typeof documentTable>
-
 /** Makes the table where it is missing and prepares its statements, which throw what SQLite throws. */
 export function documentTable(database: DatabaseSync) {
   database.exec(TABLE)
