@@ -5,8 +5,9 @@ import { equal, set } from '../core/update-plan.ts'
 import { errorRow, KafkaError } from '../protocol/kafka-error.ts'
 import { MAX_DOCUMENT_METADATA_BYTES } from '../protocol/limits.ts'
 import type { Action } from '../store/document-store.ts'
-import { encodeGroup, newGroupPlan } from '../store/items/group-item.ts'
+import { encodeGroup } from '../store/items/group-item.ts'
 import { decodeGroupOffsets, encodeGroupOffsets } from '../store/items/group-offsets-item.ts'
+import { newItemPlan } from '../store/items/new-item-plan.ts'
 import { groupListKey, groupMetaKey } from '../store/keys.ts'
 import type { Deps } from './deps.ts'
 import { fenceOf, type StoredGroup } from './group-offsets.ts'
@@ -88,7 +89,7 @@ function metaActions(
   }
   if (stored === undefined) {
     return {
-      actions: [{ action: 'update', key, plan: newGroupPlan(item) }, listed],
+      actions: [{ action: 'update', key, plan: newItemPlan(item, group.bornAtMs) }, listed],
       fence: fenceOf({ group, version: group.bornAtMs }),
     }
   }

@@ -3,8 +3,9 @@ import { offsetsRetentionMs } from '../core/group/retention.ts'
 import { equal, set, type UpdatePlan } from '../core/update-plan.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Verdict } from '../store/document-store.ts'
-import { decodeGroup, encodeGroup, newGroupPlan } from '../store/items/group-item.ts'
+import { decodeGroup, encodeGroup } from '../store/items/group-item.ts'
 import { decodeMember, encodeMember } from '../store/items/member-item.ts'
+import { newItemPlan } from '../store/items/new-item-plan.ts'
 import { ALL_MEMBERS, groupListKey, groupMetaKey, groupPk, memberKey } from '../store/keys.ts'
 import { concurrently } from './concurrent.ts'
 import type { Deps } from './deps.ts'
@@ -47,7 +48,7 @@ export async function putGroup(
     return verdict?.applied === true ? { group, version: read.version + 1 } : undefined
   }
   await list(deps, groupId)
-  const verdict = await unlessUnknown(deps, deps.documents.update(key, newGroupPlan(item)))
+  const verdict = await unlessUnknown(deps, deps.documents.update(key, newItemPlan(item, group.bornAtMs)))
   if (verdict?.applied !== true) return undefined
   await list(deps, groupId)
   return decodeGroup(verdict.item)
@@ -95,11 +96,12 @@ export async function putMember(
   read: StoredMember | undefined,
 ): Promise<boolean> {
   const key = memberKey(groupId, member.memberId)
-  const verdict = await unlessUnknown(
-    deps,
-    deps.documents.put(key, encodeMember(member), read?.version ?? 'absent'),
-  )
-  return verdict?.applied === true
+  const item = encodeMember(member)
+  const write =
+    read === undefined
+      ? deps.documents.update(key, newItemPlan(item, deps.clock.nowMs()))
+      : deps.documents.put(key, item, read.version)
+  return (await unlessUnknown(deps, write))?.applied === true
 }
 
 /** Changes a member's own document; a plan that may be carried out twice. */
@@ -145,7 +147,7 @@ export async function replaceMember(
   const retentionMs = offsetsRetentionMs(deps.configs['offsets.retention.minutes'])
   const item = encodeGroup(group, { groupId, retentionMs })
   // An earlier try, which somebody else was faster than, may have left a document of the new id, whose version rises.
-  const ver = (own?.version ?? 0) + 1
+  const ver = own === undefined ? deps.clock.nowMs() : own.version + 1
   const written = Object.entries({ ...encodeMember(member), ver }).map(([name, value]) => set([name], value))
   const verdict = await unlessUnknown(
     deps,

@@ -8,9 +8,9 @@ import {
   removeMembers,
   replaceMember,
 } from '../../shared/service/group-store.ts'
-import { groupMetaKey } from '../../shared/store/keys.ts'
+import { groupMetaKey, memberKey } from '../../shared/store/keys.ts'
 import { GROUP, STABLE } from '../support/group-offsets.ts'
-import { testDeps } from '../support/test-deps.ts'
+import { START_MS, testDeps } from '../support/test-deps.ts'
 
 const memberOf = (memberId: string): Member => ({
   memberId,
@@ -39,6 +39,20 @@ test('who read a group that was deleted and made anew since writes nothing over 
   expect(await loadGroup(deps, GROUP, 'strong')).toEqual(made)
 })
 
+test('who read a member that was removed and came back since neither removes nor replaces it', async () => {
+  const deps = await testDeps()
+  const member = memberOf('a')
+  await putMember(deps, GROUP, member, undefined)
+  const seen = await readMember(deps, GROUP, 'a')
+  if (seen === undefined) throw new Error('nothing is stored')
+  await deps.documents.delete(memberKey(GROUP, 'a'), [])
+  deps.clock.set(START_MS + 1)
+  expect(await putMember(deps, GROUP, member, undefined)).toBe(true)
+  expect(await removeMembers(deps, GROUP, [seen])).toEqual([])
+  expect(await putMember(deps, GROUP, member, seen)).toBe(false)
+  expect(await readMember(deps, GROUP, 'a')).toEqual({ member, version: START_MS + 1 })
+})
+
 test('who looked at the document of an earlier try of a static member does not remove the one that took its place', async () => {
   const deps = await testDeps()
   await putGroup(deps, GROUP, STABLE, undefined)
@@ -57,6 +71,6 @@ test('who looked at the document of an earlier try of a static member does not r
     { stored, own },
   )
   expect(await removeMembers(deps, GROUP, [seen])).toEqual([])
-  expect(await readMember(deps, GROUP, 'next')).toEqual({ member: next, version: 3 })
+  expect(await readMember(deps, GROUP, 'next')).toEqual({ member: next, version: START_MS + 2 })
   expect(await readMember(deps, GROUP, 'former')).toBeUndefined()
 })

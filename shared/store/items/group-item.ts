@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Group } from '../../core/group/group.ts'
 import { expiryDueAtMs } from '../../core/group/membership-leave.ts'
-import { absent, type Item, set, type UpdatePlan, type Value } from '../../core/update-plan.ts'
+import type { Item, Value } from '../../core/update-plan.ts'
 import { GROUP_STATES } from '../../protocol/api/groups.ts'
 
 /** The index of due work has as many. */
@@ -47,19 +47,6 @@ export function encodeGroup({ leader, ...group }: Group, due: GroupDue): Item {
     ...(leader === '' ? {} : { leader }),
     dueShard: groupDueShard(due.groupId),
     dueAtMs: groupDueAtMs(group, due.retentionMs),
-  }
-}
-
-/**
- * Makes a group of its item, where there is none. Its versions begin with the time: whoever slept since there was another
- * group of that name, which was deleted, must not take this one for it.
- */
-export function newGroupPlan(item: Item): UpdatePlan {
-  return {
-    checks: [absent(['state'])],
-    changes: [...Object.entries(item), ['ver', item.bornAtMs ?? 0] as const].map(([name, value]) =>
-      set([name], value),
-    ),
   }
 }
 
