@@ -1,4 +1,5 @@
 import { type Anomaly, anomaly, type Check } from './checker-view.ts'
+import type { Truncation } from './history.ts'
 
 export const phantomRead: Check = (view) =>
   view.polls.flatMap(({ values }) =>
@@ -56,18 +57,22 @@ export const pollSkip: Check = (view) => {
   return found
 }
 
-/** A consumer that had passed what an unclean election took is told. */
+/**
+ * A consumer that had passed what an unclean election took is told. What is sent again may come to lie where it lay before: so
+ * it counts as truncated only from then on.
+ */
 export const silentTruncation: Check = (view) => {
-  const lostFrom = new Map<string, { readonly offset: number; readonly at: number }>()
-  return view.polls.flatMap(({ process, values, type, completedAt, invokedAt }) => {
-    const before = lostFrom.get(process)
-    const readOn = values.some(([offset, value]) => view.final.get(offset ?? -1) === value)
-    const skipped = before !== undefined && readOn && type === 'ok' && invokedAt > before.at
-    const gone = values.find(([offset, value]) => view.final.get(offset ?? -1) !== value)
-    if (gone !== undefined && before === undefined) {
-      lostFrom.set(process, { offset: gone[0] ?? 0, at: completedAt })
-    }
-    const text = `${process} read on beyond ${before?.offset}, which was truncated, and was not told`
+  const { polls, final, truncations } = view
+  const lostBy = new Map<string, { readonly offset: number; readonly at: number }>()
+  return polls.flatMap(({ process, values, type, invokedAt }) => {
+    const lost = lostBy.get(process)
+    const readOn = values.some(([offset, value]) => final.get(offset ?? -1) === value)
+    const isTruncated = ({ toOffset, at }: Truncation) =>
+      lost !== undefined && toOffset <= lost.offset && at >= lost.at && at < invokedAt
+    const skipped = lost !== undefined && readOn && type === 'ok' && (truncations?.some(isTruncated) ?? true)
+    const gone = values.find(([offset, value]) => final.get(offset ?? -1) !== value)
+    if (gone !== undefined && lost === undefined) lostBy.set(process, { offset: gone[0] ?? 0, at: invokedAt })
+    const text = `${process} read on beyond ${lost?.offset}, which was truncated, and was not told`
     return skipped ? [anomaly('silent-truncation', view, text)] : []
   })
 }

@@ -154,9 +154,16 @@ test.each<Case>([
     name: 'silent-truncation',
     operations: [sent, poll(4, [[1, 'x']]), poll(6, [[1, 'b']])],
     lost: 1,
+    truncated: { toOffset: 1, at: 5 },
   },
 ])('$name is found', (given) => {
   expect(anomalies(given)).toContain(given.name)
+})
+
+test('what is truncated later, and then lies where it lay, was read on without being told', () => {
+  const operations = [sent, poll(4, [[0, 'x']]), poll(6, [[1, 'b']])]
+  const truncated = { toOffset: 0, at: 9 }
+  expect(anomalies({ name: '', operations, lost: 0, truncated })).not.toContain('silent-truncation')
 })
 
 test('an end that was told while the other was on its way is not stale', () => {
