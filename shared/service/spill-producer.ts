@@ -2,6 +2,7 @@ import type { Head } from '../core/head.ts'
 import { producerToSpill } from '../core/head-answer.ts'
 import { spillProducer } from '../core/head-commands.ts'
 import { pageOfTail } from '../core/index-page.ts'
+import { epochOf } from '../core/lineage.ts'
 import { producerKey, unpackProducerState } from '../core/producer-state.ts'
 import { KafkaError } from '../protocol/kafka-error.ts'
 import type { Expected } from '../store/document-store.ts'
@@ -117,7 +118,8 @@ async function spill(making: Making, producer: string, isAwaited: boolean): Prom
   const spilled = {
     state: unpackProducerState(head.producers[producer] ?? 0),
     lastBaseOffset: head.producerOffsets[producer] ?? 0,
-    leaderEpoch: head.leaderEpoch,
+    // Of a fenced head the log is the last leader's: the election that ends this epoch may yet truncate it.
+    leaderEpoch: epochOf(head.lineage, head.logEndOffset),
     spilledAtMs: deps.clock.nowMs(),
   }
   const puts = await storeIfNewer(deps, partition, producer, spilled)

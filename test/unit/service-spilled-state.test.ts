@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Head } from '../../shared/core/head.ts'
 import { producerKey } from '../../shared/core/producer-state.ts'
 import type { Limits } from '../../shared/protocol/limits.ts'
+import { makeRoomForProducer, readSpilledProducer } from '../../shared/service/spill-producer.ts'
 import { spilledState } from '../../shared/service/spilled-state.ts'
 import type { Topic } from '../../shared/service/topics.ts'
 import { changeHead } from '../support/calls.ts'
@@ -94,6 +95,24 @@ describe('C8: an unclean election took the last batch of a producer that had lef
     const head = await storedHead(deps, topicId)
     const of = { producer: producerKey(7), spilled }
     expect(await spilledState(deps, partition, head, of)).toEqual(spilled.state)
+  })
+
+  test('its document was put while there was no leader: its next batch is refused all the same', async () => {
+    const deps = await testDeps({ limits: { maxHeadProducers: 1, pageEntries: 1 } })
+    const topicId = await createTopic(deps)
+    for (const batch of [UNSEQUENCED, ...THREE]) await produceOne(deps, batch)
+    await changeHead(deps, topicId, { leader: undefined, leaderEpoch: 1 })
+    const partition = { topic: { name: TOPIC, topicId } as Topic, partitionIndex: 0 }
+    const fenced = await storedHead(deps, topicId)
+    const terms = { producerId: 8, timeoutMs: 0, budget: { triesLeft: 3 } }
+    await expect(makeRoomForProducer(deps, partition, fenced, terms)).rejects.toMatchObject({
+      errorName: 'KAFKA_STORAGE_ERROR',
+    })
+    expect(await readSpilledProducer(deps, partition, producerKey(7))).toMatchObject({ lastBaseOffset: 3 })
+    await elected(deps, topicId, 1, 0)
+    await changeHead(deps, topicId, { leader: fenced.replicas[0] })
+    expect(await produceOne(deps, sequenced(3))).toMatchObject(refused('OUT_OF_ORDER_SEQUENCE_NUMBER'))
+    expect(await produceOne(deps, sequenced(0))).toMatchObject(appendedAt(0))
   })
 
   test('of a newer epoch everything was removed: the older one stays fenced', async () => {
