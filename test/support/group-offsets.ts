@@ -10,6 +10,7 @@ import { encodeGroup } from '../../shared/store/items/group-item.ts'
 import { encodeMember } from '../../shared/store/items/member-item.ts'
 import { encodeTopic } from '../../shared/store/items/topic-item.ts'
 import { groupListKey, groupMetaKey, memberKey, topicKey } from '../../shared/store/keys.ts'
+import type { DocumentCall } from './faulty-store.ts'
 import { errorOf, TOPIC } from './log-requests.ts'
 import { START_MS, type TestDeps } from './test-deps.ts'
 
@@ -105,6 +106,15 @@ export async function storeTopic(
 
 /** Who commits. */
 export type From = Partial<Pick<OffsetCommitRequest, 'generationId' | 'memberId' | 'groupInstanceId'>>
+
+/** The members of `STABLE`, and a client that is no member. */
+export const M1: From = { generationId: 5, memberId: 'm1' }
+export const M2: From = { generationId: 5, memberId: 'm2' }
+export const S1: From = { generationId: 5, memberId: 's1', groupInstanceId: 'i1' }
+export const NOBODY: From = { generationId: -1, memberId: '' }
+
+/** The write of a warm commit. */
+export const isCommit = ({ method, sk }: DocumentCall) => method === 'update' && sk.startsWith('OFFSETS#')
 
 /** Commits offsets of partitions of one topic; answers the error of each, in the order of `offsets`. */
 export async function commit(

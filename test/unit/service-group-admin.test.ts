@@ -13,10 +13,11 @@ import type { DocumentCall, DocumentFault } from '../support/faulty-store.ts'
 import {
   commit,
   committed,
-  type From,
   GROUP,
   inState,
+  M1,
   moveGroup,
+  NOBODY,
   STABLE,
   storeGroup,
   storeMember,
@@ -25,8 +26,6 @@ import {
 import { errorOf, TOPIC } from '../support/log-requests.ts'
 import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
 
-const M1: From = { generationId: 5, memberId: 'm1' }
-const NOBODY: From = { generationId: -1, memberId: '' }
 const EMPTY: Group = { ...NEW_GROUP, generationId: 6, protocolType: 'consumer', emptySinceMs: START_MS }
 const DAY_MS = 86_400_000
 const isTransaction = ({ method }: DocumentCall) => method === 'transact'

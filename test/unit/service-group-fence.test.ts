@@ -10,8 +10,12 @@ import {
   committed,
   type From,
   GROUP,
+  isCommit,
+  M1,
+  M2,
   moveGroup,
   offsetsDocuments,
+  S1,
   STABLE,
   storeGroup,
   storeTopic,
@@ -19,11 +23,7 @@ import {
 import { TOPIC } from '../support/log-requests.ts'
 import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
 
-const M1: From = { generationId: 5, memberId: 'm1' }
-const M2: From = { generationId: 5, memberId: 'm2' }
-const S1: From = { generationId: 5, memberId: 's1', groupInstanceId: 'i1' }
 const NEXT: Group = { ...STABLE, generationId: 6 }
-const isCommit = ({ method, sk }: DocumentCall) => method === 'update' && sk.startsWith('OFFSETS#')
 const isTransaction = ({ method }: DocumentCall) => method === 'transact'
 const isMetaRead = ({ method, sk }: DocumentCall) => method === 'get' && sk === 'META'
 

@@ -1,18 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
-import { decodeGroup } from '../../shared/store/items/group-item.ts'
 import { decodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
-import { groupMetaKey, memberKey, offsetsKey } from '../../shared/store/keys.ts'
+import { memberKey, offsetsKey } from '../../shared/store/keys.ts'
 import type { DocumentCall, DocumentFault } from '../support/faulty-store.ts'
 import { createTopic, TOPIC } from '../support/log-requests.ts'
-import { type TestDeps, testDeps } from '../support/test-deps.ts'
+import { storedGroup, twoMembers } from '../support/two-members.ts'
 import {
   type Actor,
   base64,
   beat,
   GROUP,
-  type JoinOptions,
   join,
   joins,
   leave,
@@ -21,28 +19,8 @@ import {
   syncs,
 } from '../transcripts/group-actor.ts'
 
-const NO_DELAY = { configs: { 'group.initial.rebalance.delay.ms': '0' } }
-
 const isMetaPut = ({ method, sk }: DocumentCall) => method === 'put' && sk === 'META'
 const isReplacement = ({ method, sk }: DocumentCall) => method === 'transact' && sk.startsWith('META,MEMBER#')
-
-async function storedGroup(deps: TestDeps) {
-  const item = await deps.documents.store.get(groupMetaKey(GROUP), 'strong')
-  return item === undefined ? undefined : decodeGroup(item).group
-}
-
-/** Two members in a stable generation 2, which the first leads. */
-async function twoMembers(ofSecond: JoinOptions = {}): Promise<{ deps: TestDeps; a: Actor; b: Actor }> {
-  const deps = await testDeps(NO_DELAY)
-  const [a, b] = [newActor('a'), newActor('b')]
-  await joins(deps, a)
-  await join(deps, b, ofSecond)
-  await Promise.all([joins(deps, b, ofSecond), deps.clock.sleep(100).then(() => joins(deps, a))])
-  const assignments = { [a.memberId]: 'x', [b.memberId]: 'y' }
-  const ofInstance = ofSecond.instance === undefined ? {} : { instance: ofSecond.instance }
-  await Promise.all([syncs(deps, a, { assignments }), syncs(deps, b, ofInstance)])
-  return { deps, a, b }
-}
 
 const LOST: readonly { readonly name: string; readonly fault: DocumentFault }[] = [
   { name: 'is lost', fault: { fault: 'callLost' } },

@@ -11,7 +11,10 @@ import {
   committed,
   type From,
   GROUP,
+  isCommit,
+  M1,
   moveGroup,
+  NOBODY,
   offsetsDocuments,
   STABLE,
   storeGroup,
@@ -20,9 +23,6 @@ import {
 import { errorOf, TOPIC } from '../support/log-requests.ts'
 import { otherEnvironment, START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
 
-const M1: From = { generationId: 5, memberId: 'm1' }
-const NOBODY: From = { generationId: -1, memberId: '' }
-const isCommit = ({ method, sk }: DocumentCall) => method === 'update' && sk.startsWith('OFFSETS#')
 const isTransaction = ({ method }: DocumentCall) => method === 'transact'
 const nothing = { errorCode: 0, committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
 

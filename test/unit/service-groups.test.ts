@@ -4,26 +4,14 @@ import { offsetCommitRequest } from '../../shared/protocol/api/group-offsets.ts'
 import { controllerTick } from '../../shared/service/controller.ts'
 import { expireGroup } from '../../shared/service/group-expiry.ts'
 import { offsetCommit } from '../../shared/service/offset-commit.ts'
-import { decodeGroup } from '../../shared/store/items/group-item.ts'
 import { decodeGroupOffsets } from '../../shared/store/items/group-offsets-item.ts'
 import { ALL_MEMBERS, GROUPS, groupMetaKey, groupPk, memberKey, offsetsKey } from '../../shared/store/keys.ts'
 import { runBefore } from '../support/calls.ts'
 import type { DocumentCall } from '../support/faulty-store.ts'
 import { createTopic, TOPIC } from '../support/log-requests.ts'
 import { otherEnvironment, type TestDeps, testDeps } from '../support/test-deps.ts'
-import {
-  type Actor,
-  beat,
-  GROUP,
-  type JoinOptions,
-  join,
-  joins,
-  newActor,
-  sync,
-  syncs,
-} from '../transcripts/group-actor.ts'
-
-const NO_DELAY = { configs: { 'group.initial.rebalance.delay.ms': '0' } }
+import { NO_DELAY, storedGroup, twoMembers } from '../support/two-members.ts'
+import { type Actor, beat, GROUP, join, joins, newActor, sync } from '../transcripts/group-actor.ts'
 
 const isMeta = ({ sk }: DocumentCall) => sk === 'META'
 const isMetaPut = (call: DocumentCall) => call.method === 'put' && isMeta(call)
@@ -35,26 +23,9 @@ const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
-async function storedGroup(deps: TestDeps) {
-  const item = await deps.documents.store.get(groupMetaKey(GROUP), 'strong')
-  return item === undefined ? undefined : decodeGroup(item).group
-}
-
 async function memberDocuments(deps: TestDeps): Promise<number> {
   const query = { ...ALL_MEMBERS, limit: 100, direction: 'ascending' } as const
   return (await deps.documents.store.list(groupPk(GROUP), query)).length
-}
-
-/** Two members in a stable generation 2, which the first leads. */
-async function twoMembers(ofSecond: JoinOptions = {}): Promise<{ deps: TestDeps; a: Actor; b: Actor }> {
-  const deps = await testDeps(NO_DELAY)
-  const [a, b] = [newActor('a'), newActor('b')]
-  await joins(deps, a)
-  await join(deps, b, ofSecond)
-  await Promise.all([joins(deps, b, ofSecond), deps.clock.sleep(100).then(() => joins(deps, a))])
-  const assignments = { [a.memberId]: 'x', [b.memberId]: 'y' }
-  await Promise.all([syncs(deps, a, { assignments }), syncs(deps, b)])
-  return { deps, a, b }
 }
 
 describe('a rebalance', () => {

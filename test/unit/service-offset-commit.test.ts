@@ -10,8 +10,12 @@ import {
   type From,
   GROUP,
   inState,
+  M1,
+  M2,
   moveGroup,
+  NOBODY,
   offsetsDocuments,
+  S1,
   STABLE,
   storeGroup,
   storeMember,
@@ -19,11 +23,6 @@ import {
 } from '../support/group-offsets.ts'
 import { TOPIC } from '../support/log-requests.ts'
 import { START_MS, type TestDeps, testDeps } from '../support/test-deps.ts'
-
-const M1: From = { generationId: 5, memberId: 'm1' }
-const M2: From = { generationId: 5, memberId: 'm2' }
-const S1: From = { generationId: 5, memberId: 's1', groupInstanceId: 'i1' }
-const NOBODY: From = { generationId: -1, memberId: '' }
 
 /** A cluster with the topic `orders` of three partitions. */
 async function cluster(group?: Group): Promise<TestDeps> {
