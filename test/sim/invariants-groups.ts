@@ -53,7 +53,7 @@ export function watchGroups(cluster: Cluster, history: GroupHistory, say: (broke
       broken.push(...offsetsWritten(documents, write, history.commits))
       noteOffsets(write, { history, count, at: scheduler.steps() })
     } else if (key.sk.startsWith('MEMBER#')) {
-      broken.push(...memberWritten(documents, write))
+      broken.push(...memberWritten(documents, write, lifeOf(groupId)))
       const latestMs = scheduler.nowMs() + cluster.configuration.skewMs
       broken.push(...goneTooSoon(documents, write, latestMs))
     }
@@ -254,7 +254,11 @@ function newlyCommitted(was: GroupOffsets | undefined, now: GroupOffsets): reado
   )
 }
 
-function memberWritten(documents: MemoryDocuments, { groupId, before, after }: Write): readonly string[] {
+function memberWritten(
+  documents: MemoryDocuments,
+  { groupId, before, after }: Write,
+  life: number,
+): readonly string[] {
   if (after === undefined) return []
   const now = decodeMember(after)
   const item = documents.peek(groupMetaKey(groupId))
@@ -264,7 +268,9 @@ function memberWritten(documents: MemoryDocuments, { groupId, before, after }: W
   // Who is left over of a deleted group may have been in a later one.
   if (before === undefined) return broken
   const was = decodeMember(before)
-  if (generationId !== undefined && Object.hasOwn(decodeGroup(item ?? {}).group.joined, memberId)) {
+  // A leader that slept until its group was made anew may still assign: that costs the new one a generation.
+  const isFirst = generationId !== undefined && life === 0
+  if (isFirst && Object.hasOwn(decodeGroup(item ?? {}).group.joined, memberId)) {
     if (assignedGeneration > generationId)
       broken.push(`assigned in ${assignedGeneration}, the group is in ${generationId}`)
   }
