@@ -147,7 +147,8 @@ const CHECKS: readonly ((view: GroupView) => readonly Anomaly[])[] = [
  * a generation come again (docs/groups.md), with which such a commit is taken.
  */
 function zombieCommits({ commits, assigned, births, generations }: GroupHistory): readonly Anomaly[] {
-  const birthOf = (group: string, memberId: string) => births.get(`${group}/${memberId}`)
+  const birthOf = ({ group, memberId, completedAt }: Assigned | Commit) =>
+    bornBy(births, group, memberId, completedAt)
   const byPlace = new Map<string, Assigned[]>()
   for (const one of assigned) {
     for (const place of one.places) {
@@ -166,10 +167,10 @@ function zombieCommits({ commits, assigned, births, generations }: GroupHistory)
   return [...commits.values()].flatMap((commit) => {
     const { group, place, memberId, generationId, type, invokedAt, instance, token } = commit
     if (type !== 'ok' || generationId < 0) return []
-    const own = birthOf(group, memberId)
+    const own = birthOf(commit)
     const later = byPlace.get(`${group} ${place}`)?.find((other) => {
       if (other.memberId === memberId || other.completedAt >= invokedAt) return false
-      const birth = birthOf(group, other.memberId)
+      const birth = birthOf(other)
       if (own === undefined || birth === undefined) return false
       if (birth.life !== own.life) return birth.life > own.life
       if (other.generationId !== generationId) return other.generationId > generationId
@@ -181,12 +182,22 @@ function zombieCommits({ commits, assigned, births, generations }: GroupHistory)
   })
 }
 
+/** When a member came to the group there was at the time: its id may outlive one that is deleted while it joins. */
+function bornBy(
+  births: GroupHistory['births'],
+  group: string,
+  memberId: string,
+  completedAt: number,
+): Birth | undefined {
+  return births.get(`${group}/${memberId}`)?.findLast(({ at }) => at <= completedAt)
+}
+
 /** One partition is two members' in one generation; a static member and its former self are one. */
 function doubleAssignments({ assigned, births }: GroupHistory): readonly Anomaly[] {
   const owners = new Map<string, Assigned>()
   return assigned.flatMap((one) => {
-    const { group, memberId, generationId, instance } = one
-    const life = births.get(`${group}/${memberId}`)?.life
+    const { group, memberId, generationId, instance, completedAt } = one
+    const life = bornBy(births, group, memberId, completedAt)?.life
     return one.places.flatMap((place) => {
       const name = `${group} ${life} ${generationId} ${place}`
       const other = owners.get(name)
@@ -208,7 +219,7 @@ function doubleAssignments({ assigned, births }: GroupHistory): readonly Anomaly
 /** A member learns what it has before that is settled, and the former owners can commit no more. */
 function earlyAssignments({ assigned, births, stableAt }: GroupHistory): readonly Anomaly[] {
   return assigned.flatMap(({ group, memberId, generationId, completedAt }) => {
-    const life = births.get(`${group}/${memberId}`)?.life
+    const life = bornBy(births, group, memberId, completedAt)?.life
     const at = stableAt.get(`${group} ${life} ${generationId}`)
     const text = `${memberId} was assigned partitions in generation ${generationId}, which is not stable`
     return at !== undefined && at <= completedAt

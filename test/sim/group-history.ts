@@ -68,7 +68,7 @@ export interface GroupHistory {
   /** Groups that somebody asked to delete, whatever came of it. */
   readonly deletesAsked: Set<string>
   /** By `${group}/${memberId}`. */
-  readonly births: Map<string, Birth>
+  readonly births: Map<string, readonly Birth[]>
   /** When a generation became stable, by `${group} ${life} ${generation}`. */
   readonly stableAt: Map<string, number>
   /** When each life of a group came to each of its generations. */

@@ -309,7 +309,8 @@ function noteMeta(
   }
   for (const memberId of memberIds(now)) {
     const name = `${groupId}/${memberId}`
-    if (!history.births.has(name)) history.births.set(name, birth)
+    const births = history.births.get(name) ?? []
+    if (births.at(-1)?.life !== birth.life) history.births.set(name, [...births, birth])
   }
   if (was?.generationId !== now.generationId)
     history.generations.push({ ...birth, group: groupId, generationId: now.generationId })

@@ -68,7 +68,7 @@ function anomalies(given: Omit<Given, 'name' | 'says'>): readonly string[] {
   history.fetches.push(...fetches)
   history.assigned.push(...(given.assigned ?? []))
   history.generations.push(...(given.generations ?? []))
-  for (const [name, birth] of Object.entries(births)) history.births.set(`g/${name}`, birth)
+  for (const [name, birth] of Object.entries(births)) history.births.set(`g/${name}`, [birth])
   for (const life of [0, 1])
     for (const generation of [1, 2]) history.stableAt.set(`g ${life} ${generation}`, stableAt)
   if (removedAt !== undefined) history.removals.push({ group: 'g', key: KEY, at: removedAt })
