@@ -182,7 +182,7 @@ function zombieCommits({ commits, assigned, births, generations }: GroupHistory)
   })
 }
 
-/** When a member came to the group there was at the time: its id may outlive one that is deleted while it joins. */
+/** When a member came last, by then: an id may come again, to the same group or to one that was made anew. */
 function bornBy(
   births: GroupHistory['births'],
   group: string,

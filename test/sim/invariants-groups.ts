@@ -307,10 +307,10 @@ function noteMeta(
     count('group: removed')
     return
   }
-  for (const memberId of memberIds(now)) {
+  const former = was === undefined ? [] : memberIds(was)
+  for (const memberId of memberIds(now).filter((id) => !former.includes(id))) {
     const name = `${groupId}/${memberId}`
-    const births = history.births.get(name) ?? []
-    if (births.at(-1)?.life !== birth.life) history.births.set(name, [...births, birth])
+    history.births.set(name, [...(history.births.get(name) ?? []), birth])
   }
   if (was?.generationId !== now.generationId)
     history.generations.push({ ...birth, group: groupId, generationId: now.generationId })
@@ -325,8 +325,8 @@ function noteMeta(
   if (now.generationId > was.generationId) count('group: generations')
   if (now.state === 'PreparingRebalance' && was.state === 'CompletingRebalance') count('group: begun anew')
   for (const [instance, memberId] of Object.entries(now.instances)) {
-    const former = was.instances[instance]
-    if (former !== undefined && former !== memberId) count(`group: static member replaced in ${was.state}`)
+    const holder = was.instances[instance]
+    if (holder !== undefined && holder !== memberId) count(`group: static member replaced in ${was.state}`)
   }
 }
 

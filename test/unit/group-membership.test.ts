@@ -4,7 +4,7 @@ import { applyPlan } from '../../shared/core/apply-plan.ts'
 import { type Group, type Member, NEW_GROUP } from '../../shared/core/group/group.ts'
 import { isPendingMemberId, newMemberId } from '../../shared/core/group/membership-id.ts'
 import { decideJoin, type JoinCommand } from '../../shared/core/group/membership-join.ts'
-import { departure } from '../../shared/core/group/membership-leave.ts'
+import { departure, findExpired } from '../../shared/core/group/membership-leave.ts'
 import { commonProtocolsOf, selectProtocol } from '../../shared/core/group/membership-protocols.ts'
 import { completeRebalance, extendedInitialEnd } from '../../shared/core/group/membership-rebalance.ts'
 import { replaceStaticMember } from '../../shared/core/group/membership-static.ts'
@@ -33,6 +33,19 @@ const member = (memberId: string, changes: Partial<Member> = {}): Member => ({
 
 const offering = (memberId: string, ...names: readonly string[]): Member =>
   member(memberId, { protocols: names.map((name) => ({ name, metadata: '' })) })
+
+describe('a look at all members', () => {
+  const look = (...members: readonly Member[]) => findExpired(NEW_GROUP, members, NOW_MS)
+
+  test('finds who expired, and when the next one may', () => {
+    const [gone, there] = [member('a', { expiresAtMs: NOW_MS }), member('b')]
+    expect(look(gone, there)).toMatchObject({ expired: [gone], nextCheckMs: NOW_MS + 10_000 })
+  })
+
+  test('that finds nobody is followed by one within minutes: who looked may die before the group is empty', () => {
+    expect(look(member('a', { expiresAtMs: NOW_MS })).nextCheckMs).toBe(NOW_MS + 300_000)
+  })
+})
 
 describe('a member id', () => {
   const ulid = ulidText(ulidBytes(NOW_MS, new Uint8Array(10)))

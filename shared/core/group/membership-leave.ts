@@ -92,12 +92,12 @@ export function findExpired(group: Group, members: readonly Member[], nowMs: num
     missing: memberIds(group).filter((memberId) => !found.has(memberId)),
     nextCheckMs: alive.reduce(
       (earliest, { expiresAtMs }) => Math.min(earliest, expiresAtMs),
-      nowMs + LONGEST_CHECK_MS,
+      nowMs + (alive.length === 0 ? DUE_STEP_MS : LONGEST_CHECK_MS),
     ),
   }
 }
 
-/** A group whose members never expire is looked at nevertheless. */
+/** A group whose members never expire is looked at nevertheless; soon where nobody is left who could say so. */
 const LONGEST_CHECK_MS = 3_600_000
 const DUE_STEP_MS = 300_000
 
