@@ -134,4 +134,13 @@ export const UNSEEN: readonly UnseenBug[] = [
     because:
       'not shown yet: of thousands of seeds two showed it, which the draws have left; service-lost-copies.test.ts does',
   },
+  {
+    name: 'fence-of-a-former-group',
+    rule: '§9: a fence of a group is not raised in one that was made anew',
+    file: 'shared/core/group/offsets.ts',
+    find: "    checks: [equal(['fence', 'bornAtMs'], bornAtMs), lessOrEqual(['fence', 'groupVersion'], groupVersion)],\n",
+    replace: "    checks: [lessOrEqual(['fence', 'groupVersion'], groupVersion)],\n",
+    because:
+      'covered by the versions of groups made anew, which begin with the time; service-group-fence.test.ts shows it',
+  },
 ]

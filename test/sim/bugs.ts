@@ -655,13 +655,6 @@ const validBatches = (entries) =>
     replace: "    checks: [equal(['fence', 'bornAtMs'], bornAtMs)],\n",
   },
   {
-    name: 'fence-of-a-former-group',
-    rule: '§9: a fence of a group is not raised in one that was made anew',
-    file: 'shared/core/group/offsets.ts',
-    find: "    checks: [equal(['fence', 'bornAtMs'], bornAtMs), lessOrEqual(['fence', 'groupVersion'], groupVersion)],\n",
-    replace: "    checks: [lessOrEqual(['fence', 'groupVersion'], groupVersion)],\n",
-  },
-  {
     name: 'offsets-made-without-a-look-at-the-group',
     rule: '▲ §9: a document of offsets is created in a transaction that checks META',
     file: 'shared/service/group-offsets-transact.ts',

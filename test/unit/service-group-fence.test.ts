@@ -283,7 +283,7 @@ describe('a fence that is raised', () => {
     }
   })
 
-  test('leaves alone what a group made anew has, whose versions begin anew', async () => {
+  test('leaves alone what a group made anew has, whatever its version', async () => {
     const deps = await testDeps()
     const topicId = await storeTopic(deps, TOPIC)
     await storeGroup(deps, { ...STABLE, bornAtMs: deps.clock.nowMs() })
