@@ -55,20 +55,21 @@ export function rollBackTransactions(
 
 function rollBackProducers(head: Head, { logEndOffset, removed }: Truncation): readonly Change[] {
   const kept = locateTail(head).filter((batch) => batch.endOffset <= logEndOffset)
-  return [...firstRemovedByProducer(removed)].flatMap(([producer, first]) => {
-    const packed = head.producers[producer]
-    if (packed === undefined) return []
-    // Of a newer epoch everything was removed, but the older one stays fenced.
-    const { producerEpoch } = unpackProducerState(packed)
-    const nextSequence = producerEpoch > first.producerEpoch ? 0 : first.baseSequence
+  const firstRemoved = firstRemovedByProducer(removed)
+  return Object.entries(head.producers).flatMap(([producer, packed]) => {
+    const first = firstRemoved.get(producer)
+    // An earlier truncation may have left no batch of it, only an offset that lies beyond this one.
+    if (first === undefined && (head.producerOffsets[producer] ?? 0) < logEndOffset) return []
     const before = kept.findLast((batch) => producerOf(batch) === producer)
     const offset = ['producerOffsets', producer]
     const lastBaseOffset = before?.baseOffset ?? logEndOffset - 1
     if (lastBaseOffset < 0) return [remove(['producers', producer]), remove(offset)]
-    return [
-      set(['producers', producer], packProducerState({ producerEpoch, nextSequence })),
-      set(offset, lastBaseOffset),
-    ]
+    const moved = set(offset, lastBaseOffset)
+    if (first === undefined) return [moved]
+    // Of a newer epoch everything was removed, but the older one stays fenced.
+    const { producerEpoch } = unpackProducerState(packed)
+    const nextSequence = producerEpoch > first.producerEpoch ? 0 : first.baseSequence
+    return [set(['producers', producer], packProducerState({ producerEpoch, nextSequence })), moved]
   })
 }
 

@@ -76,6 +76,13 @@ describe('a producer after a truncation', () => {
       offset: 100,
     },
     {
+      name: 'of which an earlier one left an offset and no batch has it below the end again',
+      given: { producers: { [P7]: state(0) }, producerOffsets: { [P7]: 187 }, tail: {} },
+      end: 150,
+      state: state(0),
+      offset: 149,
+    },
+    {
       name: 'whose batch before is in a page has it somewhere below the end',
       given: { ...known, tail: tailOf(second, third) },
       end: 150,
