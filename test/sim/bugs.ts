@@ -817,13 +817,6 @@ const validBatches = (entries) =>
     replace: '  const groups = keys.flatMap(({ pk }) => (pk === undefined ? (groupOfPk(pk) ?? []) : []))\n',
   },
   {
-    name: 'join-restarts-the-rebalance',
-    rule: 'http-api §1: a repeated join with the same protocols restarts nothing',
-    file: 'shared/core/group/membership-join.ts',
-    find: "  if (isMember(group, memberId) && mayStay && counts) return { next: 'answer' }\n",
-    replace: "  if (isMember(group, memberId) && !mayStay && counts) return { next: 'answer' }\n",
-  },
-  {
     name: 'spilled-producer-not-rolled-back',
     rule: '▲ C8: a truncation rolls back the producers that left the head, too',
     file: 'shared/service/spilled-state.ts',
