@@ -86,7 +86,7 @@ test.each([
 ])('the bundle of $group does its own work, and nothing of HTTP', ({ group, service }) => {
   const files = inputs.get(group) ?? []
   expect(files).toContain(service)
-  expect(files.filter((file) => /^functions\/(http|lambda|router)/.test(file))).toEqual([
+  expect(files.filter((file) => /^functions\/(http|lambda[-.]|router)/.test(file))).toEqual([
     'functions/lambda-deps.ts',
   ])
 })

@@ -145,9 +145,12 @@ function missingOf({ company, lives, configuration, overAt }: Groups, group: str
   if (members.some(({ generationId }) => generationId !== stored.generationId))
     missing.push(`members of group ${group} are not in generation ${stored.generationId}`)
   const owned = new Map(members.flatMap((life) => [...life.owned]))
-  const wanted = new Set(members.flatMap(({ topics }) => topics))
+  const subscribed = new Set(members.flatMap(({ topics }) => topics))
+  // A static member that is back with other topics has nobody join again, as in Kafka: its leader was not told of them.
+  const leader = members.find(({ isLeader }) => isLeader)
+  const isWanted = (name: string) => subscribed.has(name) && leader?.counts?.has(name) !== false
   for (const { name, partitions } of storedTopics(documents, { beingDeleted: false })) {
-    if (!wanted.has(name)) continue
+    if (!isWanted(name)) continue
     for (let partition = 0; partition < partitions; partition += 1) {
       const place = placeOf(name, partition)
       const one = owned.get(place)
