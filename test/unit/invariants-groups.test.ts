@@ -130,7 +130,7 @@ test('a group that goes on as it must is nothing to be told of', async () => {
   await group(undefined)
   await group({ ...NEW_GROUP })
   expect(broken).toEqual([])
-  expect(history.births.get('g/a')).toEqual({ life: 0, at: 1 })
+  expect(history.births.get('g/a')).toEqual([{ life: 0, at: 1 }])
   expect(history.generations.map(({ life, generationId }) => [life, generationId])).toEqual([
     [0, 0],
     [0, 1],
